@@ -1,0 +1,70 @@
+// The contract every acquirer keeps. An acquirer is a plain object with one verb per operation it can do: no base
+// class, no access to storage. What it cannot do it leaves out, and the API says so.
+
+/** What a card operation may need. Lives in memory between form and settle; never stored, never logged. */
+export type CardData = {
+  readonly number: string;
+  readonly exp_month: number;
+  readonly exp_year: number;
+  readonly cvd: string | null;
+  readonly brand: string;
+  readonly issued_to: string | null;
+  /** Set when 3-D Secure was done: the scheme's status and its proof. */
+  readonly three_d_secure: { readonly status: string; readonly eci: string | null; readonly cavv: string | null } | null;
+};
+
+/** One operation, as the acquirer is asked to perform it. */
+export type Order = {
+  /** The operation's own reference (a ulid): the same for every attempt, so that a retry cannot move money twice. */
+  readonly reference: string;
+  /** The ulid of what the money belongs to (payment, subscription, card, payout). */
+  readonly transaction: string;
+  /** Minor units; 0 where nothing is moved. */
+  readonly amount: number;
+  /** ISO 4217, alphabetic. */
+  readonly currency: string;
+  /** What the acquirer returned for the authorization that this operation builds on; only it knows what it means. */
+  readonly authorization: string | null;
+  readonly card: CardData | null;
+  readonly text_on_statement: string | null;
+  /** The merchant's settings for this acquirer. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Acquirer-specific parameters, as sent. */
+  readonly extras: Readonly<Record<string, unknown>>;
+};
+
+/** Three outcomes, never two: an answer that did not arrive is not a no. */
+export type Outcome =
+  | (Answer & { readonly kind: "approved"; readonly authorization: string | null })
+  | (Answer & { readonly kind: "rejected" })
+  /** `waiting`: the acquirer said that it is still working (or waits for the shopper); otherwise nothing was heard. */
+  | { readonly kind: "unknown"; readonly reason: string; readonly waiting?: boolean; readonly data?: Data };
+
+type Data = Readonly<Record<string, string>>;
+type Answer = {
+  /** Our code (`domain/status-codes.ts`): 20000, 30100, 40000, … */
+  readonly status_code: string;
+  /** The acquirer's own code and words. */
+  readonly acquirer_status_code: string | null;
+  readonly acquirer_status_msg: string | null;
+  /** Shown in the operation's `data`. */
+  readonly data?: Data;
+};
+
+/** What became of an order: an outcome, or the acquirer has never heard of it (and never will: see `late_ms`). */
+export type Found = Outcome | { readonly kind: "never_heard" };
+
+export type Verb = "authorize" | "session" | "recurring" | "capture" | "refund" | "cancel" | "renew" | "credit";
+
+export type Acquirer = {
+  readonly name: string;
+  /** How long after it was begun an order may still arrive there; `find` may say `never_heard` only later than this. */
+  readonly late_ms: number;
+  /** What became of the order with this reference? Moves no money. `begun_at` is when we began it. */
+  readonly find: (order: Order & { readonly begun_at: Date }, signal: AbortSignal) => Promise<Found>;
+  /**
+   * Makes sure that an order which had no effect yet never has one: `never_heard` is then a promise. Left out by
+   * acquirers that cannot promise it; their operations cannot be aborted.
+   */
+  readonly abort?: (order: Order, signal: AbortSignal) => Promise<Found>;
+} & { readonly [verb in Verb]?: (order: Order, signal: AbortSignal) => Promise<Outcome> };

@@ -1,0 +1,125 @@
+// Who calls: HTTP Basic in three forms (none, e-mail and password, empty user and API key; RFC 7617), and on whose
+// account. Reference: extensions, section 2.
+
+import { BlockList, isIP } from "node:net";
+import { type Agreement, may, type Method } from "../domain/access.ts";
+import { notAuthorized, Refused } from "../domain/refusal.ts";
+import type { Account, Directory, User } from "../services/directory.ts";
+import type { Scope } from "./endpoint.ts";
+import type { Throttle } from "./throttle.ts";
+
+export type Credentials =
+  | { readonly scope: "anonymous" }
+  | { readonly scope: "user"; readonly user: User }
+  | { readonly scope: "merchant"; readonly agreement: Agreement };
+
+export type Caller = {
+  readonly agreement: Agreement | null;
+  readonly account: Account | null;
+  readonly user: User | null;
+};
+
+type Context = { readonly directory: Directory; readonly throttle: Throttle; readonly ip: string };
+
+/** Reads `Authorization`. Wrong credentials are always refused, also where none are needed. */
+export async function authenticate(header: string | undefined, context: Context): Promise<Credentials> {
+  if (header === undefined || header === "") return { scope: "anonymous" };
+  const basic = decodeBasic(header);
+  if (basic === null) throw new Refused("authentication_required");
+
+  const { directory, throttle, ip } = context;
+  if (basic.user === "") {
+    throttle.addresses.check(ip);
+    const agreement = await directory.byKey(basic.password);
+    if (agreement === null) {
+      throttle.addresses.failed(ip);
+      throw new Refused("invalid_api_key");
+    }
+    return { scope: "merchant", agreement };
+  }
+  const email = basic.user.toLowerCase();
+  throttle.addresses.check(ip);
+  throttle.emails.check(email);
+  const user = await directory.byPassword(email, basic.password);
+  if (user === null) {
+    throttle.addresses.failed(ip);
+    throttle.emails.failed(email);
+    throw new Refused("invalid_password");
+  }
+  return { scope: "user", user };
+}
+
+function decodeBasic(header: string): { user: string; password: string } | null {
+  const match = /^Basic +([A-Za-z0-9+/_-]+={0,2})$/i.exec(header.trim());
+  if (match?.[1] === undefined) return null;
+  const text = Buffer.from(match[1], "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return colon < 0 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+type Wanted = {
+  readonly scope: Scope;
+  readonly permission: boolean;
+  readonly method: Method;
+  /** As declared: `/payments/:id`. */
+  readonly path: string;
+  /** The header `CoolPay-Account-Id`. */
+  readonly account_header: string | undefined;
+};
+
+/** Finds the account and agreement that the caller acts through, and asks whether it may. */
+export async function authorize(credentials: Credentials, wanted: Wanted, context: Context): Promise<Caller> {
+  const { scope } = wanted;
+  if (credentials.scope === "anonymous") {
+    if (scope !== "anonymous") throw new Refused("authentication_required");
+    return { agreement: null, account: null, user: null };
+  }
+  const user = credentials.scope === "user" ? credentials.user : null;
+  if (scope === "user") {
+    if (user === null) throw forbidden(wanted);
+    return { agreement: null, account: null, user };
+  }
+  const agreement = await agreementOf(credentials, wanted, context.directory);
+  if (agreement === null) return { agreement: null, account: null, user };
+
+  if (!addressAllowed(agreement, context.ip)) throw notAuthorized("Address not allowed");
+  const asks = scope === "merchant" || scope === "user_or_merchant" || wanted.permission;
+  if (asks && !may(agreement, wanted.method, wanted.path)) throw forbidden(wanted);
+  const account = await context.directory.account(agreement.account_id);
+  return { agreement, account, user };
+}
+
+const forbidden = ({ method, path }: Wanted): Refused => notAuthorized(`Not authorized to ${method} ${path}`);
+
+async function agreementOf(credentials: Credentials, wanted: Wanted, directory: Directory): Promise<Agreement | null> {
+  const named = wanted.account_header?.trim();
+  if (credentials.scope === "merchant") {
+    const { agreement } = credentials;
+    if (named && named !== String(agreement.account_id)) throw notAuthorized("Name the account in the header CoolPay-Account-Id");
+    return agreement;
+  }
+  if (credentials.scope === "anonymous" || wanted.scope === "anonymous") return null;
+  if (!named && wanted.scope === "user_or_merchant") return null;
+  const agreements = await directory.agreementsOf(credentials.user.id);
+  const agreement = named
+    ? agreements.find(({ account_id }) => String(account_id) === named)
+    : agreements.length === 1
+      ? agreements[0]
+      : undefined;
+  if (agreement === undefined) throw notAuthorized("Name the account in the header CoolPay-Account-Id");
+  return agreement;
+}
+
+/** Is this address one of those (or in one of the ranges) that the agreement is restricted to? None: every address is. */
+export function addressAllowed({ ip_restriction }: Pick<Agreement, "ip_restriction">, ip: string): boolean {
+  if (ip_restriction.length === 0) return true;
+  const list = new BlockList();
+  for (const { address } of ip_restriction) {
+    const [base = "", bits] = address.split("/");
+    const family = isIP(base) === 6 ? "ipv6" : "ipv4";
+    if (bits === undefined) list.addAddress(base, family);
+    else list.addSubnet(base, Number(bits), family);
+  }
+  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, "");
+  return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+}

@@ -1,0 +1,93 @@
+// An endpoint is declared once. Routing, validation and its messages, permission, the permission matrix, the OpenAPI
+// document and the types of the handler are all read from the declaration.
+
+import type { Static, TObject, TSchema } from "typebox";
+import type { Agreement, Method } from "../domain/access.ts";
+import { notFound } from "../domain/refusal.ts";
+import type { Account, User } from "../services/directory.ts";
+import type { Actor, Services } from "../services/services.ts";
+import type { Files } from "./body.ts";
+import type { Version } from "./versions/index.ts";
+
+/**
+ * Whose credentials an endpoint asks for. `merchant`: an agreement, by API key or through a user. `user`: a person.
+ * `user_or_merchant`: either; a person without `CoolPay-Account-Id` acts for herself. `anonymous`: none needed, but
+ * wrong ones are still refused.
+ */
+export type Scope = "anonymous" | "user" | "merchant" | "user_or_merchant";
+
+type Caller<S extends Scope> = S extends "merchant"
+  ? { readonly agreement: Agreement; readonly account: Account; readonly user: User | null }
+  : S extends "user"
+    ? { readonly agreement: null; readonly account: null; readonly user: User }
+    : { readonly agreement: Agreement | null; readonly account: Account | null; readonly user: User | null };
+
+export type Request<I extends TObject = TObject, S extends Scope = Scope> = Caller<S> & {
+  readonly services: Services;
+  /** Query and body together, validated: a handler does not care where a value was written. */
+  readonly input: Static<I>;
+  /** What was sent, before validation. */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly files: Files;
+  readonly path: Readonly<Record<string, string>>;
+  readonly actor: Actor;
+  readonly version: Version;
+  /** The query string holds `synchronized`, whatever its value. */
+  readonly synchronized: boolean;
+  /** From `CoolPay-Callback-Url` or `QuickPay-Callback-Url`. */
+  readonly callback_url: string | null;
+  readonly url: { readonly path: string; readonly query: string };
+};
+
+export type Reply = {
+  readonly status: 200 | 201 | 202 | 204;
+  /** JSON, unless `type` says otherwise. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The media type of a static resource's `body` (text or bytes). */
+  readonly type?: string;
+};
+
+type Declaration<I extends TObject, S extends Scope> = {
+  readonly summary: string;
+  readonly description?: string;
+  readonly scope: S;
+  readonly input: I;
+  /** The answer's shape, by status; null: an empty body. */
+  readonly output: Readonly<Partial<Record<200 | 201 | 202 | 204, TSchema | null>>>;
+  /** Takes `CoolPay-Callback-Url`, `?synchronized`, and answers 202 with Location. */
+  readonly asynchronous?: true;
+  /** Answers with its own media type, ignores Accept, and its errors have empty bodies. */
+  readonly static?: true;
+  /** For `anonymous` and `user_or_merchant`: an agreement must still have the permission. */
+  readonly permission?: true;
+  /** JSON null clears a nullable value (PATCH). */
+  readonly nulls?: true;
+  /** In the permission matrix and the reference; false for what only the house uses. */
+  readonly listed?: false;
+  readonly handle: (request: Request<I, S>) => Promise<Reply> | Reply;
+};
+
+export type Endpoint = Declaration<TObject, Scope> & { readonly method: Method; readonly path: `/${string}` };
+
+const on =
+  (method: Method) =>
+  <I extends TObject, S extends Scope>(path: `/${string}`, declaration: Declaration<I, S>): Endpoint =>
+    // The server only calls `handle` with what `input` accepted and for callers of `scope`, so the types may be forgotten.
+    ({ ...declaration, method, path }) as unknown as Endpoint;
+
+export const get = on("GET");
+export const post = on("POST");
+export const put = on("PUT");
+export const patch = on("PATCH");
+export const del = on("DELETE");
+
+const id_max = 2 ** 31 - 1;
+
+/** The number in a path; what is not one names nothing: 404 `Not found: No Payment with id x`. */
+export function idIn(path: Readonly<Record<string, string>>, what: string, name = "id"): number {
+  const text = path[name] ?? "";
+  const id = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (id < 1 || id > id_max) throw notFound(what, text);
+  return id;
+}

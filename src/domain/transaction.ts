@@ -1,0 +1,219 @@
+// A transaction (payment, subscription, card, payout) is what its operations add up to. Operations are only ever
+// appended and settled; state, totals and acceptance are derived from them, so they cannot disagree with the history.
+
+import { type Amount, amount as amountOf, minus, plus, zero } from "./money.ts";
+import { type Refusal, refuse } from "./refusal.ts";
+
+export type TransactionType = "Payment" | "Subscription" | "Card" | "Payout";
+export type OperationType =
+  | "authorize"
+  | "session"
+  | "recurring"
+  | "capture"
+  | "refund"
+  | "cancel"
+  | "renew"
+  | "credit"
+  | "deadline";
+export type State = "initial" | "pending" | "new" | "rejected" | "processed" | "active" | "cancelled";
+
+/** What settling an operation needs to know, beside what is shown. */
+export type OperationOptions = {
+  readonly auto_capture?: boolean;
+  /** YYYY-MM-DD, in the account's timezone. */
+  readonly auto_capture_at?: string;
+  /** The acquirer is asked for 0; the operation keeps its amount. */
+  readonly zero_auth?: boolean;
+  readonly extras?: Readonly<Record<string, unknown>>;
+  /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */
+  readonly voids?: number;
+};
+
+export type Operation = {
+  /** 1, 2, 3, … per transaction. */
+  readonly id: number;
+  readonly type: OperationType;
+  readonly amount: number | null;
+  readonly pending: boolean;
+  readonly status_code: string | null;
+  readonly status_msg: string | null;
+  readonly acquirer_status_code: string | null;
+  readonly acquirer_status_msg: string | null;
+  readonly data: Readonly<Record<string, string>>;
+  readonly acquirer: string | null;
+  readonly three_d_secure_status: string | null;
+  /** A ulid: our name for it at the acquirer. */
+  readonly reference: string;
+  readonly acquirer_reference: string | null;
+  readonly options: OperationOptions;
+  readonly version: string;
+  readonly runner: number | null;
+  readonly created_at: Date;
+  readonly finished_at: Date | null;
+  readonly callback_url: string | null;
+  readonly callback_success: boolean | null;
+  readonly callback_response_code: number | null;
+  readonly callback_duration: number | null;
+  readonly callback_at: Date | null;
+};
+
+/** What follows from the operations. Stored beside them for filters and for the database's own checks. */
+export type Derived = {
+  readonly state: State;
+  readonly accepted: boolean;
+  readonly authorized: Amount;
+  readonly captured: Amount;
+  readonly capture_pending: Amount;
+  readonly refunded: Amount;
+  readonly refund_pending: Amount;
+  readonly cancelled: boolean;
+};
+
+export type Address = Readonly<Record<string, string | null>>;
+
+/** Everything that is shown but never searched. */
+export type Body = {
+  readonly text_on_statement: string | null;
+  readonly branding_id: number | null;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly shipping_address: Address | null;
+  readonly invoice_address: Address | null;
+  readonly basket: readonly Readonly<Record<string, unknown>>[];
+  readonly shipping: Readonly<Record<string, unknown>> | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly link: Link | null;
+  readonly fee: number | null;
+  readonly facilitator: string | null;
+  /** ISO 8601. */
+  readonly deadline_at: string | null;
+};
+
+/** The payment window link, without its URL (which is made of the token and the window's public address). */
+export type Link = Readonly<Record<string, unknown>> & { readonly deadline: number | null };
+
+export type Transaction = Derived & {
+  readonly bucket: number;
+  readonly account_id: number;
+  readonly id: number;
+  readonly ulid: string;
+  readonly type: TransactionType;
+  readonly order_id: string | null;
+  readonly currency: string | null;
+  readonly test_mode: boolean;
+  readonly acquirer: string | null;
+  readonly fraud_suspected: boolean;
+  readonly subscription_id: number | null;
+  readonly body: Body;
+  readonly link_token: string | null;
+  readonly due_at: Date | null;
+  readonly last_operation_id: number;
+  readonly revision: number;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly retented_at: Date | null;
+  readonly operations: readonly Operation[];
+};
+
+/** Number of buckets that accounts are spread over (architecture: storage rules). */
+export const buckets = 1024;
+export const bucketOf = (account_id: number): number => account_id % buckets;
+
+export const approved_code = "20000";
+export const isApproved = (operation: Operation): boolean =>
+  !operation.pending && operation.status_code === approved_code;
+
+export const pendingOperation = (operations: readonly Operation[]): Operation | undefined =>
+  operations.find((operation) => operation.pending);
+
+/** The approved operation that captures, refunds and cancels build on: the first approved authorization. */
+export const authorizationOf = (operations: readonly Operation[]): Operation | undefined =>
+  operations.find((operation) => authorizes(operation.type) && isApproved(operation));
+
+const authorizes = (type: OperationType): boolean =>
+  type === "authorize" || type === "session" || type === "recurring";
+
+type Command = {
+  readonly from: readonly State[];
+  /** The most it may move, in minor units. */
+  readonly limit?: (totals: Derived) => number;
+  /** What else must hold. */
+  readonly when?: (totals: Derived, operations: readonly Operation[]) => boolean;
+};
+
+const not_closed: Command["when"] = (_, operations) => operations.every(({ type }) => type !== "deadline");
+
+/** What each command needs: the states it may start from, what must hold, and the most it may move. */
+export const commands: Readonly<Partial<Record<OperationType, Command>>> = {
+  authorize: { from: ["initial", "rejected"], when: not_closed },
+  session: { from: ["initial", "rejected"], when: not_closed },
+  capture: {
+    from: ["new", "processed"],
+    when: (t) => t.authorized > 0 && !t.cancelled,
+    limit: (t) => t.authorized - t.captured - t.capture_pending,
+  },
+  refund: {
+    from: ["processed"],
+    when: (t) => t.captured > 0,
+    limit: (t) => t.captured - t.refunded - t.refund_pending,
+  },
+  cancel: { from: ["new", "processed"], when: (t) => t.captured === 0 && !t.cancelled },
+  renew: { from: ["new"] },
+};
+
+/** A session only waits for the shopper: a new attempt to pay ends it. */
+export const endsSession = (type: OperationType): boolean => type === "authorize" || type === "session";
+
+/** May this happen now? The one place that answers; the acquirer is only asked after a yes (null). */
+export function decide(operations: readonly Operation[], type: OperationType, amount: number | null): Refusal | null {
+  const command = commands[type];
+  if (command === undefined) return refuse("wrong_state", {});
+
+  const pending = pendingOperation(operations);
+  const ends_session = pending?.type === "session" && endsSession(type);
+  if (pending !== undefined && !ends_session) return refuse("operation_pending", {});
+
+  const before = derive(operations.filter((operation) => operation !== pending));
+  if (!command.from.includes(before.state)) return refuse("wrong_state", {});
+  if (command.when !== undefined && !command.when(before, operations)) return refuse("wrong_state", {});
+  if (command.limit !== undefined && (amount ?? 0) > command.limit(before)) {
+    return refuse("amount_too_large", { amount: ["is too large"] });
+  }
+  return null;
+}
+
+/** State and totals of a payment with these operations. Throws when they are impossible: a mistake of ours. */
+export function derive(operations: readonly Operation[]): Derived {
+  let authorized = zero;
+  let captured = zero;
+  let capture_pending = zero;
+  let refunded = zero;
+  let refund_pending = zero;
+  let cancelled = false;
+  for (const operation of operations) {
+    const amount = amountOf(operation.amount ?? 0);
+    if (operation.pending) {
+      if (operation.type === "capture") capture_pending = plus(capture_pending, amount);
+      if (operation.type === "refund") refund_pending = plus(refund_pending, amount);
+      continue;
+    }
+    if (!isApproved(operation)) continue;
+    if (authorizes(operation.type)) authorized = plus(authorized, amount);
+    if (operation.type === "capture") captured = plus(captured, amount);
+    if (operation.type === "refund") refunded = plus(refunded, amount);
+    if (operation.type === "cancel" && operation.options.voids === undefined) cancelled = true;
+  }
+  const accepted = authorizationOf(operations) !== undefined;
+  const totals = { accepted, authorized, captured, capture_pending, refunded, refund_pending, cancelled };
+  return { state: stateOf(operations, { accepted, cancelled }), ...totals };
+}
+
+function stateOf(operations: readonly Operation[], { accepted, cancelled }: { accepted: boolean; cancelled: boolean }) {
+  if (operations.length === 0) return "initial";
+  if (pendingOperation(operations) !== undefined) return "pending";
+  // Any finished capture, declined too, makes it processed; a declined cancel leaves it new.
+  if (cancelled || operations.some(({ type }) => type === "capture")) return "processed";
+  return accepted ? "new" : "rejected";
+}
+
+/** What the merchant has received: captured less refunded, approved operations only. */
+export const balanceOf = ({ captured, refunded }: Derived): Amount => minus(captured, refunded);

@@ -1,0 +1,59 @@
+// Which acquirer does it, and whether it is a test (reference: testing; extensions, sections 3 and 6).
+
+import type { Acquirer, CardData } from "../acquirers/acquirer.ts";
+import type { AccountSettings } from "../domain/account.ts";
+import { Refused } from "../domain/refusal.ts";
+import { testCard } from "../domain/test-cards.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import type { Services } from "./services.ts";
+
+/** The adapter that this transaction is bound to; null when its acquirer has none. */
+export const acquirerFor = ({ simulator, acquirers }: Services, { test_mode, acquirer }: Transaction): Acquirer | null =>
+  test_mode ? simulator : (acquirers[acquirer ?? ""] ?? null);
+
+export type Choice = { readonly acquirer: string; readonly test_mode: boolean };
+
+type Wanted = {
+  readonly settings: AccountSettings;
+  readonly transaction: Transaction;
+  /** Forced by the request. */
+  readonly acquirer: string | null;
+};
+
+/** For a card: test cards go to the simulator under the real acquirer's name, live cards to an acquirer that can. */
+export function chooseForCard({ acquirers }: Services, card: CardData, wanted: Wanted): Choice {
+  const { settings, transaction } = wanted;
+  const active = activeAcquirers(settings);
+  const named = wanted.acquirer === null ? active : active.filter((name) => name === wanted.acquirer);
+  const is_test = testCard(card.number) !== null;
+  if (is_test && !settings.allow_test_transactions) throw refusedCard("test cards are not allowed");
+  if (transaction.acquirer !== null && transaction.test_mode !== is_test) {
+    throw refusedCard(is_test ? "a test card cannot pay a live transaction" : "a live card cannot pay a test transaction");
+  }
+  if (named.length === 0 && wanted.acquirer !== null) throw new Refused("validation", { acquirer: ["is invalid"] });
+  const [acquirer] = is_test ? named : named.filter((name) => acquirers[name]?.authorize !== undefined);
+  if (acquirer === undefined) throw refusedCard("no acquirer accepts this card");
+  return { acquirer, test_mode: is_test };
+}
+
+const refusedCard = (why: string): Refused => new Refused("validation", { "card[number]": [why] });
+
+/** For a session there is no card number: a test when the acquirer has no adapter or no credentials. */
+export function chooseForSession({ acquirers }: Services, { settings, transaction, acquirer }: Wanted): Choice {
+  const name = acquirer ?? activeAcquirers(settings)[0];
+  const credentials = name === undefined ? undefined : settings.acquirer_settings[name];
+  if (name === undefined || credentials?.active !== true) throw new Refused("validation", { acquirer: ["is invalid"] });
+  const live = acquirers[name]?.session !== undefined && hasCredentials(credentials);
+  const test_mode = !live;
+  if (test_mode && !settings.allow_test_transactions) throw new Refused("validation", { acquirer: ["is invalid"] });
+  if (transaction.acquirer !== null && transaction.test_mode !== test_mode) {
+    throw new Refused("validation", { acquirer: ["is invalid"] });
+  }
+  return { acquirer: name, test_mode };
+}
+
+const activeAcquirers = ({ acquirer_settings }: AccountSettings): string[] =>
+  Object.keys(acquirer_settings).filter((name) => acquirer_settings[name]?.active === true);
+
+const hasCredentials = (settings: Readonly<Record<string, unknown>>): boolean =>
+  Object.entries(settings).some(([name, value]) => /key|secret|password|token|code$/.test(name) && Boolean(value));

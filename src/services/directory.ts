@@ -1,0 +1,158 @@
+// Who is who, from memory where it can be: keys, passwords and accounts are looked up on every request. What is
+// remembered is asked for again after a few seconds, so that a revoked key or changed password stops working everywhere.
+
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
+import type pg from "pg";
+import type { Agreement } from "../domain/access.ts";
+import { notFound, Refused } from "../domain/refusal.ts";
+import {
+  type AccountRow,
+  accountById,
+  agreementByKeyHash,
+  agreementsOfUser,
+  toAgreement,
+  type UserRow,
+  userByEmail,
+} from "../storage/directory.ts";
+import type { Seal } from "./seal.ts";
+
+// Below the 5 s that a revoked key may still work elsewhere (extensions, section 2).
+const remembered_ms = 4_000;
+const remembered_max = 10_000;
+// A cached proof of a password; argon2id takes a good part of a second of a core.
+const proof_ms = 300_000;
+const hashes_at_once_max = 2;
+const hashes_waiting_max = 20;
+// The old private key signs beside the new one for this long.
+const old_key_ms = 24 * 3_600_000;
+
+export type Account = Omit<AccountRow, "private_key" | "old_private_key" | "private_key_changed_at">;
+export type User = Omit<UserRow, "password_hash">;
+
+export type Directory = {
+  readonly byKey: (key: string) => Promise<Agreement | null>;
+  /** Null when e-mail or password is wrong. Takes the same time for an unknown e-mail. */
+  readonly byPassword: (email: string, password: string) => Promise<User | null>;
+  readonly agreementsOf: (user_id: number) => Promise<readonly Agreement[]>;
+  /** Throws when there is no such account (any more). */
+  readonly account: (id: number) => Promise<Account>;
+  /** Newest first; two for a day after a change. */
+  readonly privateKeys: (account_id: number) => Promise<readonly string[]>;
+  readonly hashPassword: (password: string) => Promise<string>;
+  /** Does this stored hash belong to this password? */
+  readonly verifyPassword: (hash: string, password: string) => Promise<boolean>;
+  /** After a change made here: ask again at once. */
+  readonly forget: () => void;
+};
+
+export const keyHash = (key: string): Buffer => createHash("sha256").update(key).digest();
+
+export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal; now: () => Date }): Directory {
+  const keys = remembering((hash: string) =>
+    agreementByKeyHash(pool, Buffer.from(hash, "hex")).then((row) => (row === null ? null : toAgreement(row))),
+  );
+  const accounts = remembering((id: number) => accountById(pool, id));
+  const users = remembering((email: string) => userByEmail(pool, email));
+  const memberships = remembering(async (user_id: number) =>
+    (await agreementsOfUser(pool, user_id)).filter(({ accepted }) => accepted).map(toAgreement),
+  );
+  const passwords = passwordProofs();
+
+  async function accountRow(id: number): Promise<AccountRow> {
+    const row = await accounts.get(id);
+    if (row === null) throw notFound("Account", id);
+    return row;
+  }
+
+  return {
+    byKey: (key) => keys.get(keyHash(key).toString("hex")),
+    async byPassword(email, password) {
+      const row = await users.get(email.toLowerCase());
+      const correct = await passwords.check(row?.password_hash ?? null, password);
+      if (row === null || !correct) return null;
+      const { password_hash: _, ...user } = row;
+      return user;
+    },
+    agreementsOf: memberships.get,
+    account: accountRow,
+    async privateKeys(account_id) {
+      const row = await accountRow(account_id);
+      const keys = [seal.open(row.private_key, "private_key")];
+      const changed = row.private_key_changed_at?.getTime() ?? 0;
+      if (row.old_private_key !== null && now().getTime() - changed < old_key_ms) {
+        keys.push(seal.open(row.old_private_key, "private_key"));
+      }
+      return keys;
+    },
+    hashPassword: (password) => passwords.hash(password),
+    verifyPassword: (hash, password) => passwords.check(hash, password),
+    forget() {
+      for (const cache of [keys, accounts, users, memberships]) cache.clear();
+    },
+  };
+}
+
+/** Remembers answers for `remembered_ms`; concurrent questions are asked once. */
+function remembering<Key, Value>(ask: (key: Key) => Promise<Value>) {
+  type Entry = { readonly value: Promise<Value>; readonly until: number };
+  let entries = new Map<Key, Entry>();
+  return {
+    get(key: Key): Promise<Value> {
+      const now = performance.now();
+      const known = entries.get(key);
+      if (known !== undefined && known.until > now) return known.value;
+      if (entries.size >= remembered_max) entries = new Map();
+      const value = ask(key);
+      const entry = { value, until: now + remembered_ms };
+      entries.set(key, entry);
+      value.catch(() => {
+        if (entries.get(key) === entry) entries.delete(key);
+      });
+      return value;
+    },
+    clear() {
+      entries = new Map();
+    },
+  };
+}
+
+// OWASP's advice for argon2id: 19 MiB, 2 passes, 1 lane.
+const argon2_options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+/** argon2id, at most two at once; a proof is a hash keyed with this process's own secret. */
+function passwordProofs() {
+  const secret = randomBytes(32);
+  const proofs = new Map<string, number>();
+  const waiting: (() => void)[] = [];
+  let at_once = 0;
+  // Checked for unknown e-mails, so that they take as long as known ones.
+  const decoy = argon2Hash(randomBytes(16).toString("hex"), argon2_options);
+
+  async function limited<T>(work: () => Promise<T>): Promise<T> {
+    if (at_once >= hashes_at_once_max) {
+      if (waiting.length >= hashes_waiting_max) throw new Refused("too_many_failures", null, { retry_after_s: 1 });
+      await new Promise<void>((resume) => waiting.push(resume));
+    } else at_once += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) at_once -= 1;
+      else next();
+    }
+  }
+
+  return {
+    hash: (password: string) => limited(() => argon2Hash(password, argon2_options)),
+    async check(hash: string | null, password: string): Promise<boolean> {
+      const proof = createHmac("sha256", secret).update(`${hash}\n${password}`).digest("hex");
+      if ((proofs.get(proof) ?? 0) > performance.now()) return true;
+      const correct = await limited(async () => argon2Verify(hash ?? (await decoy), password));
+      if (hash === null || !correct) return false;
+      if (proofs.size >= remembered_max) proofs.clear();
+      proofs.set(proof, performance.now() + proof_ms);
+      return true;
+    },
+  };
+}

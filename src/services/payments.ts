@@ -1,0 +1,222 @@
+// What a merchant does with a payment beside moving money: create it, change it, give it a link, report fraud, abort.
+
+import { randomBytes } from "node:crypto";
+import { notFound, Refused } from "../domain/refusal.ts";
+import {
+  type Body,
+  bucketOf,
+  derive,
+  type Link,
+  type Operation,
+  type OperationType,
+  type Transaction,
+  type TransactionType,
+} from "../domain/transaction.ts";
+import { loadTransaction } from "../storage/transactions.ts";
+import { activity, differences } from "./activity.ts";
+import { ulid } from "./ids.ts";
+import { claimed, type Key, stop } from "./operate.ts";
+import type { Actor, Services } from "./services.ts";
+
+// Other requests change the same row meanwhile; each try starts from its newest state.
+const tries_max = 100;
+
+type New = {
+  readonly account_id: number;
+  readonly type: TransactionType;
+  readonly order_id: string | null;
+  readonly currency: string | null;
+  readonly body: Body;
+};
+
+const nothing_yet = derive([]);
+
+/** A new transaction without operations. Throws `order_id_taken`. */
+export async function create(services: Services, actor: Actor, wanted: New): Promise<Transaction> {
+  const { account_id, type, order_id, currency, body } = wanted;
+  const at = services.clock.now();
+  const transaction: Transaction = {
+    bucket: bucketOf(account_id),
+    account_id,
+    id: await services.nextId(account_id),
+    ulid: ulid(at),
+    type,
+    order_id,
+    currency,
+    ...nothing_yet,
+    test_mode: false,
+    acquirer: null,
+    fraud_suspected: false,
+    subscription_id: null,
+    body,
+    link_token: null,
+    due_at: null,
+    last_operation_id: 0,
+    revision: 0,
+    created_at: at,
+    updated_at: at,
+    retented_at: null,
+    operations: [],
+  };
+  const { id } = transaction;
+  const committed = await services.commit({
+    transaction,
+    activity: [
+      activity(actor, {
+        target: { account_id, type, id },
+        action: "create",
+        changes: { order_id: [null, order_id], currency: [null, currency], state: [null, "initial"] },
+        at,
+      }),
+    ],
+    idempotency: claimed(actor, { type, id }, null),
+  });
+  if (committed === "conflict") {
+    throw new Refused("order_id_taken", { order_id: [`already exists on another ${type.toLowerCase()}`] });
+  }
+  if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
+  return transaction;
+}
+
+export async function find(services: Services, key: Key): Promise<Transaction> {
+  const transaction = await loadTransaction(services.pool, key);
+  if (transaction === null) throw notFound(key.type, key.id);
+  return transaction;
+}
+
+type Edit = (before: Transaction) => Partial<Omit<Transaction, "operations">>;
+
+/** Changes what `edit` answers, with the change in the audit trail under `action`. */
+export async function change(
+  services: Services,
+  actor: Actor,
+  { key, action, edit }: { key: Key; action: string; edit: Edit },
+): Promise<Transaction> {
+  for (let tries = 0; tries < tries_max; tries++) {
+    const before = await find(services, key);
+    const at = services.clock.now();
+    const after = { ...before, ...edit(before), revision: before.revision + 1, updated_at: at };
+    const committed = await services.commit({
+      transaction: after,
+      activity: [
+        activity(actor, { target: key, action, changes: differences(shown(before), shown(after)), at }),
+      ],
+      idempotency: claimed(actor, key, null),
+    });
+    if (committed === "done") return after;
+    if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
+  }
+  throw new Refused("unavailable", null, { retry_after_s: 1 });
+}
+
+/** What the audit trail compares. The link's token is what lets a shopper pay: only that it changed is kept. */
+const shown = ({ body, link_token }: Transaction) => ({ ...body, link_token: link_token === null ? null : "[hidden]" });
+
+const token_bytes = 32;
+
+/** 64 hex characters that cannot be guessed; the first three name the bucket, so that no directory is needed. */
+function linkToken(bucket: number): string {
+  return bucket.toString(16).padStart(3, "0") + randomBytes(token_bytes).toString("hex").slice(3);
+}
+
+/** Creates or replaces the payment window link; its address stays the same until it is deleted. */
+export const putLink = (services: Services, actor: Actor, { key, link }: { key: Key; link: Link }): Promise<Transaction> =>
+  change(services, actor, {
+    key,
+    action: "link",
+    edit: (before) => ({
+      body: { ...before.body, link },
+      link_token: before.link_token ?? linkToken(before.bucket),
+      due_at: before.accepted ? before.due_at : dueAt(services, link.deadline, before.body.deadline_at),
+    }),
+  });
+
+/** The earlier of the link's deadline (seconds from now) and the payment's own. */
+function dueAt({ clock }: Services, deadline_s: number | null, deadline_at: string | null): Date | null {
+  const times = [
+    ...(deadline_s === null ? [] : [clock.now().getTime() + deadline_s * 1000]),
+    ...(deadline_at === null ? [] : [Date.parse(deadline_at)]),
+  ];
+  return times.length === 0 ? null : new Date(Math.min(...times));
+}
+
+export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<Transaction> =>
+  change(services, actor, {
+    key,
+    action: "link",
+    edit: (before) => ({
+      body: { ...before.body, link: null },
+      link_token: null,
+      due_at: before.accepted ? before.due_at : dueAt(services, null, before.body.deadline_at),
+    }),
+  });
+
+/** What may be changed: everything while nothing is authorized, afterwards variables and shipping tracking. */
+export const patchPayment = (
+  services: Services,
+  actor: Actor,
+  { key, body }: { key: Key; body: Partial<Body> },
+): Promise<Transaction> =>
+  change(services, actor, {
+    key,
+    action: "update",
+    edit: (before) => {
+      const open = before.state === "initial" || before.state === "rejected";
+      const allowed = open ? body : onlyAlways(before.body, body);
+      const after = { ...before.body, ...allowed };
+      const deadline_changed = allowed.deadline_at !== undefined;
+      return {
+        body: after,
+        ...(deadline_changed ? { due_at: after.deadline_at === null ? null : new Date(after.deadline_at) } : {}),
+      };
+    },
+  });
+
+function onlyAlways(before: Body, { variables, shipping }: Partial<Body>): Partial<Body> {
+  const tracked = shipping && {
+    shipping: {
+      ...(before.shipping ?? { method: null, company: null, amount: null, vat_rate: null }),
+      tracking_number: shipping.tracking_number ?? null,
+      tracking_url: shipping.tracking_url ?? null,
+    },
+  };
+  return { ...(variables && { variables }), ...tracked };
+}
+
+/** Notes on the metadata that the merchant reports fraud. Nothing is sent to the acquirer. */
+export const reportFraud = (
+  services: Services,
+  actor: Actor,
+  { key, description, at }: { key: Key; description: string | null; at: string },
+): Promise<Transaction> =>
+  change(services, actor, {
+    key,
+    action: "fraud-report",
+    edit: (before) => {
+      if (before.state === "initial") throw new Refused("wrong_state", {});
+      const report = { fraud_reported: true, fraud_report_description: description, fraud_reported_at: at };
+      return { body: { ...before.body, metadata: { ...before.body.metadata, ...report } } };
+    },
+  });
+
+export const operationOf = ({ operations, type, id }: Transaction, operation_id: number): Operation => {
+  const operation = operations.find((o) => o.id === operation_id);
+  if (operation === undefined) {
+    throw new Refused("not_found", null, { message: `Not found: No Operation with id ${operation_id} on ${type} ${id}` });
+  }
+  return operation;
+};
+
+const can_be_aborted: readonly OperationType[] = ["capture", "refund", "recurring", "cancel"];
+
+/**
+ * Stops a pending capture, refund, recurring or cancel; 428 in any other situation. The acquirer must promise first that
+ * nothing came or will come of it.
+ */
+export async function abort(services: Services, key: Key & { operation_id: number }): Promise<Transaction> {
+  const transaction = await find(services, key);
+  const operation = operationOf(transaction, key.operation_id);
+  if (!operation.pending || !can_be_aborted.includes(operation.type)) throw new Refused("cannot_abort");
+  if (!(await stop(services, { transaction, operation }))) throw new Refused("cannot_abort");
+  return find(services, key);
+}

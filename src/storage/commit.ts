@@ -1,0 +1,159 @@
+// The one writer of transactions: what a request changes (the row, its operations, callbacks, activity, Idempotency-Key)
+// travels as one change, and many callers' changes travel as one statement (see coalesce.ts).
+//
+// A new row loses against a taken order_id, an update against another update of the revision that it read; then nothing
+// of that change is written, and its neighbours are not disturbed.
+
+import type pg from "pg";
+import type { Operation, Transaction } from "../domain/transaction.ts";
+import { coalesce } from "./coalesce.ts";
+import { isUniqueViolation } from "./errors.ts";
+import type { ActivityRow, CallbackRow, IdempotencyRow } from "./rows.ts";
+
+export type Change = {
+  /** The row as it shall be; `revision` 0 makes a new one, n replaces revision n - 1. */
+  readonly transaction: Transaction;
+  /** Operations that are new or were settled. */
+  readonly operations?: readonly Operation[];
+  readonly callbacks?: readonly CallbackRow[];
+  readonly activity?: readonly ActivityRow[];
+  readonly idempotency?: IdempotencyRow | null;
+};
+
+/** `conflict`: the order_id is taken (new rows) or the revision has moved on (updates). */
+export type Committed = "done" | "conflict" | "key_taken";
+
+export type Commit = (change: Change) => Promise<Committed>;
+
+export function committer(pool: pg.Pool): Commit {
+  const commit = coalesce<Change, Committed>({
+    keyOf: ({ transaction }) => (transaction.revision === 0 ? null : `${transaction.bucket}/${transaction.id}`),
+    flush: (changes) => flush(pool, changes),
+  });
+  return async (change) => {
+    try {
+      return await commit(change);
+    } catch (error) {
+      if (isUniqueViolation(error, "idempotency_keys_pkey")) return "key_taken";
+      throw error;
+    }
+  };
+}
+
+const mutable_columns = [
+  "state",
+  "accepted",
+  "test_mode",
+  "acquirer",
+  "fraud_suspected",
+  "authorized",
+  "captured",
+  "capture_pending",
+  "refunded",
+  "refund_pending",
+  "cancelled",
+  "body",
+  "link_token",
+  "due_at",
+  "last_operation_id",
+  "revision",
+  "updated_at",
+  "retented_at",
+];
+const settled_columns = [
+  "pending",
+  "status_code",
+  "status_msg",
+  "acquirer_status_code",
+  "acquirer_status_msg",
+  "data",
+  "acquirer",
+  "three_d_secure_status",
+  "acquirer_reference",
+  "runner",
+  "finished_at",
+];
+const callback_columns =
+  "bucket, id, account_id, resource_type, resource_id, operation_id, sequence, url, version, body, next_attempt_at, created_at";
+const activity_columns =
+  "bucket, id, account_id, target_type, target_id, action, changes, user_id, agreement_id, extra, created_at";
+const key_columns = "bucket, scope, key, fingerprint, resource_type, resource_id, operation_id, created_at";
+
+/** The parts of a batch, in the order of their parameters; a part without rows is left out of the statement. */
+const parts = {
+  created: (p: string) => `
+    INSERT INTO transactions SELECT * FROM json_populate_recordset(NULL::transactions, ${p})
+    ON CONFLICT DO NOTHING RETURNING bucket, id`,
+  updated: (p: string) => `
+    UPDATE transactions t SET ${mutable_columns.map((c) => `${c} = r.${c}`).join(", ")}
+    FROM json_populate_recordset(NULL::transactions, ${p}) r
+    WHERE t.bucket = r.bucket AND t.id = r.id AND t.revision = r.revision - 1 RETURNING t.bucket, t.id`,
+  operations: (p: string) => `
+    INSERT INTO operations SELECT r.* FROM json_populate_recordset(NULL::operations, ${p}) r
+    JOIN ok ON ok.bucket = r.bucket AND ok.id = r.transaction_id ORDER BY r.bucket, r.transaction_id, r.id
+    ON CONFLICT (bucket, transaction_id, id) DO UPDATE SET ${settled_columns.map((c) => `${c} = excluded.${c}`).join(", ")}`,
+  callbacks: (p: string) => `
+    INSERT INTO callbacks (${callback_columns}) SELECT ${prefixed(callback_columns)}
+    FROM json_populate_recordset(NULL::callbacks, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
+  activity: (p: string) => `
+    INSERT INTO activity (${activity_columns}) SELECT ${prefixed(activity_columns)}
+    FROM json_populate_recordset(NULL::activity, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.target_id`,
+  keys: (p: string) => `
+    INSERT INTO idempotency_keys (${key_columns}) SELECT ${prefixed(key_columns)}
+    FROM json_populate_recordset(NULL::idempotency_keys, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
+};
+type Part = keyof typeof parts;
+
+function prefixed(columns: string): string {
+  return columns
+    .split(", ")
+    .map((column) => `r.${column}`)
+    .join(", ");
+}
+
+const statements = new Map<string, string>();
+
+function statementFor(present: readonly Part[]): { name: string; text: string } {
+  const name = `commit_${present.join("_")}`;
+  let text = statements.get(name);
+  if (text === undefined) {
+    const ctes = present.map((part, i) => ({ part, sql: `${part} AS (${parts[part](`$${i + 1}`)})` }));
+    const heads = ctes.filter(({ part }) => part === "created" || part === "updated");
+    const rest = ctes.filter(({ part }) => part !== "created" && part !== "updated");
+    const ok = `ok AS (${heads.map(({ part }) => `SELECT bucket, id FROM ${part}`).join(" UNION ALL ")})`;
+    text = `WITH ${[...heads.map(({ sql }) => sql), ok, ...rest.map(({ sql }) => sql)].join(",")} SELECT bucket, id FROM ok`;
+    statements.set(name, text);
+  }
+  return { name, text };
+}
+
+async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committed[]> {
+  const rows: Record<Part, string[]> = { created: [], updated: [], operations: [], callbacks: [], activity: [], keys: [] };
+  const sorted = changes.length === 1 ? changes : [...changes].sort(byRow);
+  for (const { transaction, operations, callbacks, activity, idempotency } of sorted) {
+    (transaction.revision === 0 ? rows.created : rows.updated).push(transactionJson(transaction));
+    for (const operation of operations ?? []) rows.operations.push(operationJson(transaction, operation));
+    for (const callback of callbacks ?? []) rows.callbacks.push(JSON.stringify(callback));
+    for (const entry of activity ?? []) rows.activity.push(JSON.stringify(entry));
+    if (idempotency) {
+      rows.keys.push(JSON.stringify({ ...idempotency, fingerprint: `\\x${idempotency.fingerprint.toString("hex")}` }));
+    }
+  }
+  const present = (Object.keys(parts) as Part[]).filter((part) => rows[part].length > 0);
+  const values = present.map((part) => `[${rows[part].join(",")}]`);
+  const result = await pool.query<{ bucket: number; id: number }>({ ...statementFor(present), values });
+  if (result.rows.length === changes.length) return changes.map(() => "done");
+  const done = new Set(result.rows.map(({ bucket, id }) => `${bucket}/${id}`));
+  return changes.map(({ transaction: t }) => (done.has(`${t.bucket}/${t.id}`) ? "done" : "conflict"));
+}
+
+const byRow = ({ transaction: a }: Change, { transaction: b }: Change): number => a.bucket - b.bucket || a.id - b.id;
+
+function transactionJson({ operations: _, ...row }: Transaction): string {
+  return JSON.stringify(row);
+}
+
+function operationJson(transaction: Transaction, operation: Operation): string {
+  const { bucket, account_id, id: transaction_id } = transaction;
+  return JSON.stringify({ ...operation, bucket, account_id, transaction_id });
+}

@@ -1,0 +1,43 @@
+// What stands in the tables beside transactions, as plain data.
+
+export type CallbackRow = {
+  readonly bucket: number;
+  readonly id: string;
+  readonly account_id: number;
+  readonly resource_type: string;
+  readonly resource_id: number;
+  readonly operation_id: number;
+  readonly sequence: number;
+  readonly url: string;
+  readonly version: string;
+  readonly body: string;
+  readonly next_attempt_at: Date;
+  readonly created_at: Date;
+};
+
+export type ActivityRow = {
+  readonly bucket: number;
+  readonly id: string;
+  readonly account_id: number;
+  readonly target_type: string;
+  readonly target_id: number | null;
+  readonly action: string;
+  /** attribute -> [before, after] */
+  readonly changes: Readonly<Record<string, readonly [unknown, unknown]>>;
+  readonly user_id: number | null;
+  readonly agreement_id: number | null;
+  readonly extra: Readonly<Record<string, unknown>>;
+  readonly created_at: Date;
+};
+
+/** The claim of an Idempotency-Key, committed with the effect that it names. */
+export type IdempotencyRow = {
+  readonly bucket: number;
+  readonly scope: string;
+  readonly key: string;
+  readonly fingerprint: Buffer;
+  readonly resource_type: string | null;
+  readonly resource_id: number | null;
+  readonly operation_id: number | null;
+  readonly created_at: Date;
+};

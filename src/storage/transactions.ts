@@ -1,0 +1,125 @@
+// Reads of transactions, one statement each, always within one account's bucket.
+
+import type pg from "pg";
+import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
+
+type Row = Omit<Transaction, "operations"> & { readonly operations: readonly OperationRow[] | null };
+type OperationRow = Record<keyof Operation, unknown>;
+
+// The same rows in the order of their numbers; json_agg spares a second round trip.
+const operations_of = `(SELECT json_agg(o ORDER BY o.id) FROM operations o WHERE o.bucket = t.bucket AND o.transaction_id = t.id)`;
+
+type Key = { readonly account_id: number; readonly type: TransactionType; readonly id: number };
+
+/** Null when the account has no such transaction. */
+export async function loadTransaction(pool: pg.Pool, { account_id, type, id }: Key): Promise<Transaction | null> {
+  const { rows } = await pool.query<Row>({
+    name: "load_transaction",
+    text: `SELECT t.*, ${operations_of} AS operations FROM transactions t
+      WHERE t.bucket = $1 AND t.id = $2 AND t.account_id = $3 AND t.type = $4`,
+    values: [bucketOf(account_id), id, account_id, type],
+  });
+  return rows[0] === undefined ? null : fromRow(rows[0]);
+}
+
+export function fromRow(row: Row): Transaction {
+  return { ...row, operations: (row.operations ?? []).map(operationFromJson) };
+}
+
+// Within json_agg times are text.
+function operationFromJson(row: OperationRow): Operation {
+  const time = (value: unknown): Date | null => (value === null ? null : new Date(String(value)));
+  return {
+    ...(row as unknown as Operation),
+    created_at: time(row.created_at) ?? new Date(0),
+    finished_at: time(row.finished_at),
+    callback_at: time(row.callback_at),
+  };
+}
+
+export type ListQuery = {
+  readonly account_id: number;
+  readonly type: TransactionType;
+  readonly filters: {
+    readonly id?: number;
+    readonly order_id?: string;
+    readonly state?: string;
+    readonly accepted?: boolean;
+    readonly acquirer?: string;
+    readonly fraud_suspected?: boolean;
+    readonly min_time?: Date;
+    /** Exclusive. */
+    readonly max_time?: Date;
+    readonly timestamp: "created_at" | "updated_at";
+  };
+  readonly sort_by: "id" | "order_id" | "created_at";
+  readonly sort_dir: "asc" | "desc";
+  readonly limit: number;
+  readonly offset: number;
+  /** Continue after (or, backwards, before) this row. */
+  readonly after: { readonly value: string | number; readonly id: number; readonly backwards: boolean } | null;
+};
+
+/** One page of an account's transactions, in the order asked for. */
+export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise<Transaction[]> {
+  const { account_id, type, filters, sort_by, after } = query;
+  const values: unknown[] = [bucketOf(account_id), account_id, type];
+  const bind = (value: unknown): string => `$${values.push(value)}`;
+  const where = ["t.bucket = $1", "t.account_id = $2", "t.type = $3"];
+  for (const name of ["id", "order_id", "state", "accepted", "acquirer", "fraud_suspected"] as const) {
+    const value = filters[name];
+    if (value !== undefined) where.push(`t.${name} = ${bind(value)}`);
+  }
+  if (filters.min_time !== undefined) where.push(`t.${filters.timestamp} >= ${bind(filters.min_time)}`);
+  if (filters.max_time !== undefined) where.push(`t.${filters.timestamp} < ${bind(filters.max_time)}`);
+
+  const descending = (query.sort_dir === "desc") !== (after?.backwards ?? false);
+  const direction = descending ? "DESC" : "ASC";
+  const row = sort_by === "id" ? "t.id" : `(t.${sort_by}, t.id)`;
+  if (after !== null) {
+    const bound = sort_by === "id" ? bind(after.id) : `(${bind(after.value)}, ${bind(after.id)})`;
+    where.push(`${row} ${descending ? "<" : ">"} ${bound}`);
+  }
+  const order = sort_by === "id" ? `t.id ${direction}` : `t.${sort_by} ${direction}, t.id ${direction}`;
+  const { rows } = await pool.query<Row>(
+    `SELECT t.*, ${operations_of} AS operations FROM transactions t WHERE ${where.join(" AND ")}
+     ORDER BY ${order} LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`,
+    values,
+  );
+  const page = rows.map(fromRow);
+  return after?.backwards ? page.reverse() : page;
+}
+
+export type PendingOperation = Key & { readonly bucket: number; readonly operation_id: number };
+
+/** Pending operations in these buckets' slots that no living process is asking about. */
+export async function abandonedOperations(
+  pool: pg.Pool,
+  { slots, process_id, limit }: { slots: readonly number[]; process_id: number; limit: number },
+): Promise<PendingOperation[]> {
+  const { rows } = await pool.query<PendingOperation>({
+    name: "abandoned_operations",
+    text: `SELECT o.bucket, o.account_id, t.type, t.id, o.id AS operation_id
+      FROM operations o JOIN transactions t ON t.bucket = o.bucket AND t.id = o.transaction_id
+      WHERE o.pending AND o.bucket % 16 = ANY($1::int[])
+        AND (o.runner IS NULL OR o.runner = $2
+          OR NOT EXISTS (SELECT FROM processes p WHERE p.id = o.runner AND p.seen_at > now() - interval '5 seconds'))
+      ORDER BY o.created_at LIMIT $3`,
+    values: [slots, process_id, limit],
+  });
+  return rows;
+}
+
+/** Transactions whose deadline or capture date has come. */
+export async function dueTransactions(
+  pool: pg.Pool,
+  { slots, now, limit }: { slots: readonly number[]; now: Date; limit: number },
+): Promise<Key[]> {
+  const { rows } = await pool.query<Key>({
+    name: "due_transactions",
+    text: `SELECT account_id, type, id FROM transactions
+      WHERE due_at <= $2 AND bucket % 16 = ANY($1::int[]) ORDER BY due_at LIMIT $3`,
+    values: [slots, now, limit],
+  });
+  return rows;
+}
