@@ -4,6 +4,7 @@
 import type { Static, TObject, TSchema } from "typebox";
 import type { Agreement, Method } from "../domain/access.ts";
 import { notFound } from "../domain/refusal.ts";
+import type { Transaction } from "../domain/transaction.ts";
 import type { Account, User } from "../services/directory.ts";
 import type { Actor, Services } from "../services/services.ts";
 import type { Files } from "./body.ts";
@@ -48,6 +49,8 @@ export type Reply = {
   readonly type?: string;
 };
 
+export type Resumption = { readonly services: Services; readonly operation_id: number | null };
+
 type Declaration<I extends TObject, S extends Scope> = {
   readonly summary: string;
   readonly description?: string;
@@ -63,6 +66,8 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly permission?: true;
   /** JSON null clears a nullable value (PATCH). */
   readonly nulls?: true;
+  /** Answers a repeated Idempotency-Key whose first process was lost after its effect, from the resource as it is now. */
+  readonly resume?: (transaction: Transaction, context: Resumption) => Reply;
   /** In the permission matrix and the reference; false for what only the house uses. */
   readonly listed?: false;
   readonly handle: (request: Request<I, S>) => Promise<Reply> | Reply;

@@ -17,6 +17,7 @@ import { acceptsJson, jsonTypeFor } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
 import { resumedAnswer } from "./resume.ts";
 import { createThrottle } from "./throttle.ts";
+import { httpsOptions, type Tls } from "./tls.ts";
 import { latest, type Version, versionHeaders, versionNamed, versions } from "./versions/index.ts";
 
 export type ServerOptions = {
@@ -24,7 +25,7 @@ export type ServerOptions = {
   readonly endpoints: readonly Endpoint[];
   /** Proxies whose `X-Forwarded-*` is believed. */
   readonly trust_proxy: readonly string[];
-  readonly tls: { readonly cert: string; readonly key: string; readonly min_version: "TLSv1" | "TLSv1.1" | "TLSv1.2" } | null;
+  readonly tls: Tls | null;
   readonly log: RequestLog;
 };
 
@@ -44,9 +45,14 @@ type Route = {
 
 /** The API as a Fastify server, not yet listening. */
 export function createServer(options: ServerOptions): FastifyInstance {
-  const { tls } = options;
+  // Made at the first request: the public addresses are known once all faces listen.
+  let made: Gate | undefined;
+  const gate = (): Gate => {
+    made ??= gateFor(options);
+    return made;
+  };
   const server = Fastify({
-    ...(tls === null ? {} : { https: { cert: tls.cert, key: tls.key, minVersion: tls.min_version, ciphers: ciphersFor(tls) } }),
+    ...httpsOptions(options.tls),
     logger: false,
     trustProxy: options.trust_proxy.length > 0 ? [...options.trust_proxy] : false,
     rewriteUrl: (request) => tidyUrl(request.url ?? "/"),
@@ -56,10 +62,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     requestTimeout: request_timeout_ms,
     http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms },
     clientErrorHandler: refuseRawRequest,
-    frameworkErrors: (_error, request, reply) => void handle(gateFor(options), null, request, reply),
+    frameworkErrors: (_error, request, reply) => void handle(gate(), null, request, reply),
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
 
-  const gate = gateFor(options);
   // Bodies are read by `readBody`, after the permission; Fastify shall leave them alone.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", (_request, _payload, done) => done(null));
@@ -68,17 +73,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     server.route({
       method: methods,
       url: route.path,
-      handler: (request, reply) => handle(gate, route, request, reply),
+      handler: (request, reply) => handle(gate(), route, request, reply),
     });
   }
-  server.setNotFoundHandler((request, reply) => handle(gate, null, request, reply));
-  server.setErrorHandler((error, request, reply) => sendError(gate, { request, reply, error, route: null, started: performance.now() }));
+  server.setNotFoundHandler((request, reply) => handle(gate(), null, request, reply));
+  server.setErrorHandler((error, request, reply) => sendError(gate(), { request, reply, error, route: null, started: performance.now() }));
   return server;
 }
-
-// OpenSSL refuses TLS below 1.2 at its default security level.
-const ciphersFor = ({ min_version }: { min_version: string }): string | undefined =>
-  min_version === "TLSv1.2" ? undefined : "DEFAULT@SECLEVEL=0";
 
 /** Doubled and trailing slashes are served, not redirected: real modules send them. */
 export function tidyUrl(url: string): string {
@@ -254,7 +255,7 @@ async function answered(
     claim,
     run,
     resume: async (stored) => {
-      const reply = await resumedAnswer(services, { stored, caller, asynchronous: endpoint.asynchronous ?? false });
+      const reply = await resumedAnswer(services, { stored, caller, endpoint });
       return reply === null ? null : written(reply);
     },
   });

@@ -10,6 +10,7 @@ import {
   type AccountRow,
   accountById,
   agreementByKeyHash,
+  agreementsOfAccount,
   agreementsOfUser,
   toAgreement,
   type UserRow,
@@ -35,6 +36,8 @@ export type Directory = {
   /** Null when e-mail or password is wrong. Takes the same time for an unknown e-mail. */
   readonly byPassword: (email: string, password: string) => Promise<User | null>;
   readonly agreementsOf: (user_id: number) => Promise<readonly Agreement[]>;
+  /** Every accepted agreement of an account. */
+  readonly agreementsWith: (account_id: number) => Promise<readonly Agreement[]>;
   /** Throws when there is no such account (any more). */
   readonly account: (id: number) => Promise<Account>;
   /** Newest first; two for a day after a change. */
@@ -57,6 +60,9 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   const memberships = remembering(async (user_id: number) =>
     (await agreementsOfUser(pool, user_id)).filter(({ accepted }) => accepted).map(toAgreement),
   );
+  const members = remembering(async (account_id: number) =>
+    (await agreementsOfAccount(pool, account_id)).filter(({ accepted }) => accepted).map(toAgreement),
+  );
   const passwords = passwordProofs();
 
   async function accountRow(id: number): Promise<AccountRow> {
@@ -75,6 +81,7 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
       return user;
     },
     agreementsOf: memberships.get,
+    agreementsWith: members.get,
     account: accountRow,
     async privateKeys(account_id) {
       const row = await accountRow(account_id);
@@ -88,7 +95,7 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
     hashPassword: (password) => passwords.hash(password),
     verifyPassword: (hash, password) => passwords.check(hash, password),
     forget() {
-      for (const cache of [keys, accounts, users, memberships]) cache.clear();
+      for (const cache of [keys, accounts, users, memberships, members]) cache.clear();
     },
   };
 }

@@ -7,11 +7,11 @@
 // A crash after any phase is repaired by the worker, which asks what became of it (find), never sending money again.
 
 import type { CardData, Order, Outcome, Verb } from "../acquirers/acquirer.ts";
+import type { Metadata } from "../domain/metadata.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import { statusMessage } from "../domain/status-codes.ts";
 import {
   authorizationOf,
-  type Body,
   decide,
   derive,
   isApproved,
@@ -23,12 +23,12 @@ import {
   type TransactionType,
 } from "../domain/transaction.ts";
 import type { CallbackRow } from "../storage/rows.ts";
-import { loadTransaction } from "../storage/transactions.ts";
+import { askAgainAt, loadTransaction } from "../storage/transactions.ts";
 import { acquirerFor } from "./acquiring.ts";
 import { activity } from "./activity.ts";
 import { startOfDay } from "./days.ts";
 import { ulid } from "./ids.ts";
-import type { Actor, Services } from "./services.ts";
+import { type Actor, type Services, system } from "./services.ts";
 
 // Longer than any acquirer may take to answer; what has not answered by then is found by the worker.
 const ask_timeout_ms = 30_000;
@@ -44,8 +44,9 @@ export type Wish = Key & {
   readonly callback_url: string | null;
   readonly acquirer?: string | null;
   readonly test_mode?: boolean;
-  /** What the operation changes beside the operations themselves: metadata, mostly. */
-  readonly body?: Partial<Body>;
+  readonly three_d_secure_status?: string | null;
+  /** What becomes known of the card and the shopper. */
+  readonly metadata?: Metadata;
 };
 
 /** An operation that was begun, with the transaction as of then. */
@@ -57,6 +58,9 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     const before = await loadTransaction(services.pool, wish);
     if (before === null) throw notFound(wish.type, wish.id);
     unless(decide(before.operations, wish.verb, wish.amount));
+    // Once tried, a transaction is bound to its mode; the caller saw an older state of it.
+    const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
+    if (bound) throw new Refused("wrong_state", {});
 
     const at = services.clock.now();
     const ended = endSession(before.operations, at);
@@ -68,7 +72,9 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
       operations,
       acquirer: wish.acquirer ?? before.acquirer,
       test_mode: wish.test_mode ?? before.test_mode,
-      body: { ...before.body, ...wish.body },
+      body: { ...before.body, metadata: { ...before.body.metadata, ...wish.metadata } },
+      // A capture or cancel by hand takes the place of the one that was planned.
+      due_at: wish.verb === "capture" || wish.verb === "cancel" ? null : before.due_at,
       last_operation_id: operation.id,
       revision: before.revision + 1,
       updated_at: at,
@@ -79,6 +85,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
       .commit({
         transaction,
         operations: ended === null ? [operation] : [ended.now, operation],
+        callbacks: endedCallback(services, before, ended),
         activity: [operationActivity(actor, { before, after: transaction, operation, at })],
         idempotency: claimed(actor, transaction, operation.id),
       })
@@ -86,7 +93,10 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
         services.running.delete(key);
         throw error;
       });
-    if (committed === "done") return { transaction, operation };
+    if (committed === "done") {
+      if (ended !== null) services.nudge();
+      return { transaction, operation };
+    }
     services.running.delete(key);
     if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
   }
@@ -113,7 +123,7 @@ function newOperation(
     acquirer_status_msg: null,
     data: {},
     acquirer: wish.acquirer ?? transaction.acquirer,
-    three_d_secure_status: null,
+    three_d_secure_status: wish.three_d_secure_status ?? null,
     reference: ulid(at),
     acquirer_reference: null,
     options: wish.options ?? {},
@@ -129,9 +139,18 @@ function newOperation(
   };
 }
 
-function endSession(operations: readonly Operation[], at: Date): { was: Operation; now: Operation } | null {
+type Ended = { readonly was: Operation; readonly now: Operation };
+
+function endSession(operations: readonly Operation[], at: Date): Ended | null {
   const was = pendingOperation(operations);
   return was === undefined ? null : { was, now: finished(was, aborted, at) };
+}
+
+/** The merchant hears of the session that ended, with the transaction as it was then. */
+function endedCallback(services: Services, before: Transaction, ended: Ended | null): CallbackRow[] {
+  if (ended === null) return [];
+  const operations = before.operations.map((o) => (o === ended.was ? ended.now : o));
+  return callbackFor(services, revised(before, operations, ended.now.finished_at ?? before.updated_at), ended.now);
 }
 
 /** Answered by us, not by the acquirer. */
@@ -142,6 +161,28 @@ const aborted = {
   acquirer_status_msg: null,
 } as const satisfies Outcome;
 const unreachable: Outcome = { ...aborted, status_code: "50300" };
+
+/** An unpaid transaction past its deadline, as it shall be: an operation says so, a session that waited ends, and the
+ * merchant hears of both. */
+export function closing(services: Services, before: Transaction, callback_url: string | null) {
+  const at = services.clock.now();
+  const ended = endSession(before.operations, at);
+  const { account_id, type, id } = before;
+  const version = before.operations.at(-1)?.version ?? before.body.link?.version ?? system.version;
+  const wish: Wish = { account_id, type, id, verb: "deadline", amount: null, callback_url };
+  const operation = finished(newOperation(services, { transaction: before, wish, at, version: String(version) }), aborted, at);
+  const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
+  const transaction: Transaction = {
+    ...revised(before, operations, at),
+    due_at: null,
+    last_operation_id: operation.id,
+  };
+  return {
+    transaction,
+    operations: ended === null ? [operation] : [ended.now, operation],
+    callbacks: [...endedCallback(services, before, ended), ...callbackFor(services, transaction, operation)],
+  };
+}
 
 /** Asks the acquirer and settles. Never throws: what is unknown stays pending, and the worker finds out. */
 export async function perform(services: Services, begun: Begun, card: CardData | null): Promise<void> {
@@ -162,9 +203,11 @@ async function ask(services: Services, begun: Begun, card: CardData | null): Pro
   const verb = acquirer?.[operation.type as Verb];
   if (verb === undefined) return { ...aborted, status_code: "40000", acquirer_status_msg: "Not supported by the acquirer" };
   const order = await orderOf(services, begun, card);
-  return verb(order, AbortSignal.timeout(ask_timeout_ms)).catch(
+  const outcome = await verb(order, AbortSignal.timeout(ask_timeout_ms)).catch(
     (error: unknown): Outcome => ({ kind: "unknown", reason: String(error) }),
   );
+  services.health.asked(transaction.acquirer ?? "", outcome.kind !== "unknown" || outcome.waiting === true);
+  return outcome;
 }
 
 async function orderOf(services: Services, { transaction, operation }: Begun, card: CardData | null): Promise<Order> {
@@ -197,12 +240,24 @@ export async function repair(services: Services, key: Key & { operation_id: numb
     if (acquirer === null) return false;
     const order = await orderOf(services, { transaction, operation }, null);
     const found = await acquirer.find({ ...order, begun_at: operation.created_at }, AbortSignal.timeout(ask_timeout_ms));
-    if (found.kind === "unknown") return false;
+    if (found.kind === "unknown") {
+      await askAgainAt(services.pool, key, nextAsk(operation.created_at, services.clock.now()));
+      return false;
+    }
     await settle(services, { transaction, operation }, found.kind === "never_heard" ? unreachable : found);
     return true;
   } finally {
     services.running.delete(name);
   }
+}
+
+// What is young is asked about often, what is old less so.
+const ask_again_min_ms = 1_000;
+const ask_again_max_ms = 300_000;
+
+function nextAsk(begun_at: Date, now: Date): Date {
+  const age_ms = now.getTime() - begun_at.getTime();
+  return new Date(now.getTime() + Math.min(ask_again_max_ms, Math.max(ask_again_min_ms, age_ms / 10)));
 }
 
 /**
@@ -319,7 +374,7 @@ export function callbackFor(services: Services, transaction: Transaction, operat
       resource_type: type,
       resource_id: id,
       operation_id: operation.id,
-      sequence: transaction.revision,
+      sequence: operation.id,
       url: operation.callback_url,
       version: operation.version,
       body: services.callbackBody(transaction, operation.version),
@@ -354,15 +409,7 @@ async function voidLate(services: Services, seen: Transaction, session: Operatio
   }
 }
 
-const systemOf = ({ version }: Operation): Actor => ({
-  user_id: null,
-  agreement_id: null,
-  name: "System",
-  path: "",
-  ip: null,
-  version,
-  claim: null,
-});
+const systemOf = ({ version }: Operation): Actor => ({ ...system, version });
 
 function operationActivity(
   actor: Actor,

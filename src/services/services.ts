@@ -7,6 +7,7 @@ import type { Commit } from "../storage/commit.ts";
 import type { IdempotencyRow } from "../storage/rows.ts";
 import type { MovableClock } from "./clock.ts";
 import type { Directory } from "./directory.ts";
+import type { Health } from "./health.ts";
 import type { Addresses } from "./present.ts";
 import type { Seal } from "./seal.ts";
 
@@ -27,6 +28,7 @@ export type Services = {
   readonly simulator: Acquirer;
   /** Adapters by acquirer name; an acquirer without one can only do test transactions. */
   readonly acquirers: Readonly<Record<string, Acquirer>>;
+  readonly health: Health;
   /** The process that asks acquirers, as `operations.runner` names it. */
   readonly process_id: () => number;
   /** Operations that this process is asking about right now: the worker leaves them alone. */

@@ -7,6 +7,7 @@ export type CallbackRow = {
   readonly resource_type: string;
   readonly resource_id: number;
   readonly operation_id: number;
+  /** The operation's id: it grows per resource, because operations of one resource finish in their order. */
   readonly sequence: number;
   readonly url: string;
   readonly version: string;

@@ -1,6 +1,7 @@
 // Reads of transactions, one statement each, always within one account's bucket.
 
 import type pg from "pg";
+import { slot_count } from "./leases.ts";
 import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
 
 type Row = Omit<Transaction, "operations"> & { readonly operations: readonly OperationRow[] | null };
@@ -95,19 +96,28 @@ export type PendingOperation = Key & { readonly bucket: number; readonly operati
 /** Pending operations in these buckets' slots that no living process is asking about. */
 export async function abandonedOperations(
   pool: pg.Pool,
-  { slots, process_id, limit }: { slots: readonly number[]; process_id: number; limit: number },
+  { slots, process_id, now, limit }: { slots: readonly number[]; process_id: number; now: Date; limit: number },
 ): Promise<PendingOperation[]> {
   const { rows } = await pool.query<PendingOperation>({
     name: "abandoned_operations",
     text: `SELECT o.bucket, o.account_id, t.type, t.id, o.id AS operation_id
       FROM operations o JOIN transactions t ON t.bucket = o.bucket AND t.id = o.transaction_id
-      WHERE o.pending AND o.bucket % 16 = ANY($1::int[])
+      WHERE o.pending AND o.bucket % ${slot_count} = ANY($1::int[]) AND (o.check_at IS NULL OR o.check_at <= $4)
         AND (o.runner IS NULL OR o.runner = $2
           OR NOT EXISTS (SELECT FROM processes p WHERE p.id = o.runner AND p.seen_at > now() - interval '5 seconds'))
       ORDER BY o.created_at LIMIT $3`,
-    values: [slots, process_id, limit],
+    values: [slots, process_id, limit, now],
   });
   return rows;
+}
+
+/** The acquirer does not know yet: when to ask about this operation again. */
+export async function askAgainAt(pool: pg.Pool, key: Key & { operation_id: number }, at: Date): Promise<void> {
+  await pool.query({
+    name: "ask_again_at",
+    text: "UPDATE operations SET check_at = $4 WHERE bucket = $1 AND transaction_id = $2 AND id = $3 AND pending",
+    values: [bucketOf(key.account_id), key.id, key.operation_id, at],
+  });
 }
 
 /** Transactions whose deadline or capture date has come. */
@@ -118,7 +128,7 @@ export async function dueTransactions(
   const { rows } = await pool.query<Key>({
     name: "due_transactions",
     text: `SELECT account_id, type, id FROM transactions
-      WHERE due_at <= $2 AND bucket % 16 = ANY($1::int[]) ORDER BY due_at LIMIT $3`,
+      WHERE due_at <= $2 AND bucket % ${slot_count} = ANY($1::int[]) ORDER BY due_at LIMIT $3`,
     values: [slots, now, limit],
   });
   return rows;

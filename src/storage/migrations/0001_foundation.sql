@@ -129,6 +129,7 @@ CREATE TABLE operations (
   options json NOT NULL DEFAULT '{}',           -- what settling needs to know: auto_capture, …
   version text COLLATE "C" NOT NULL,            -- API version of the request that caused it
   runner integer,                               -- the process that asks the acquirer; repair waits until it is gone
+  check_at timestamptz,                         -- while pending: when to ask the acquirer again
   created_at timestamptz NOT NULL,
   finished_at timestamptz,
   callback_url text,
@@ -141,6 +142,7 @@ CREATE TABLE operations (
 ) WITH (fillfactor = 80);
 -- At most one pending operation per resource, and the worker's list of what to repair.
 CREATE UNIQUE INDEX operations_pending ON operations (bucket, transaction_id) WHERE pending;
+CREATE INDEX operations_to_repair ON operations (created_at) WHERE pending;
 
 -- The outbox. A row is written in the commit that settles its operation.
 CREATE TABLE callbacks (
@@ -150,7 +152,7 @@ CREATE TABLE callbacks (
   resource_type text COLLATE "C" NOT NULL,
   resource_id integer NOT NULL,
   operation_id smallint NOT NULL,
-  sequence integer NOT NULL,                    -- grows per resource: the order of delivery
+  sequence integer NOT NULL,                    -- the operation's id: grows per resource, the order of delivery
   url text NOT NULL,
   version text COLLATE "C" NOT NULL,
   body text NOT NULL,                           -- the resource as it was at the settle; sent as these very bytes

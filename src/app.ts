@@ -1,0 +1,176 @@
+// Configuration in, faces out: makes every service once, hands them to the faces, and starts and stops it all in order.
+// Tests build the very same app.
+
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+import { createSimulator } from "./acquirers/simulator/simulator.ts";
+import { createServer } from "./api/server.ts";
+import type { Config } from "./config.ts";
+import type { Transaction } from "./domain/transaction.ts";
+import type { Log as AppLog } from "./log.ts";
+import { notYet as managerNotYet } from "./manager/server.ts";
+import { createMetrics, metricsServer } from "./metrics.ts";
+import { endpointsOf } from "./resources/endpoints.ts";
+import { movableClock } from "./services/clock.ts";
+import { createDirectory } from "./services/directory.ts";
+import { createHealth } from "./services/health.ts";
+import { presentPayment } from "./services/present.ts";
+import { createSeal, masterKey } from "./services/seal.ts";
+import type { Services } from "./services/services.ts";
+import { committer } from "./storage/commit.ts";
+import { idSource } from "./storage/ids.ts";
+import { migrate } from "./storage/migrate.ts";
+import { createPool } from "./storage/pool.ts";
+import { readClock } from "./storage/clock.ts";
+import { ownCertificate } from "./tls.ts";
+import { notYet as windowNotYet } from "./window/server.ts";
+import { startCallbacks } from "./work/callbacks.ts";
+import { startDue, startForgetting } from "./work/due.ts";
+import { startLeases } from "./work/leases.ts";
+import { startLoop } from "./work/loop.ts";
+import { startRepairs } from "./work/operations.ts";
+
+export type Addresses = { api_url: string; window_url: string; manager_url: string; metrics_url: string };
+
+export type App = {
+  readonly services: Services;
+  readonly addresses: Readonly<Addresses>;
+  readonly api: FastifyInstance;
+  /** Answers what is under way, finishes what was begun, and ends. */
+  readonly stop: () => Promise<void>;
+};
+
+type Options = {
+  readonly config: Config;
+  readonly database_url: string;
+  readonly log: AppLog;
+  /** Waits that long in the simulator, so that faults can strike between question and answer. */
+  readonly simulator_latency_ms?: number;
+};
+
+// Connections to the database for all processes together, within what PostgreSQL allows by default (100) with room left
+// for the operator.
+const connections_max = 54;
+// Batches under way at once (coalesce.ts), and one more for a retry.
+const writer_connections = 3;
+// Every batch touches few rows by their keys. Generic plans of that kind are always right for it, and planning anew
+// would cost more than the statement.
+const writer_settings =
+  "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan";
+// How long a stop waits for acquirers to answer; what is left then is repaired by the next start.
+const drain_ms = 35_000;
+const clock_check_ms = 200;
+
+/** Everything, listening. Throws when the database cannot be reached or a port is taken. */
+export async function startApp({ config, database_url, log, simulator_latency_ms }: Options): Promise<App> {
+  const url = database_url;
+  const max = Math.max(4, Math.floor(connections_max / config.processes) - 2 * writer_connections);
+  const pool = createPool({ url, max, name: "api" });
+  const writer = createPool({ url, max: writer_connections, name: "writer", settings: writer_settings });
+  const simulator_pool = createPool({ url, max: writer_connections, name: "simulator" });
+  const pools = [pool, writer, simulator_pool];
+  const endPools = () => Promise.all(pools.map((each) => each.end()));
+  try {
+    await migrate(pool);
+  } catch (error) {
+    await endPools();
+    throw error;
+  }
+
+  const clock = movableClock(config.test_clock ? await readClock(pool) : 0);
+  const seal = createSeal(masterKey(config.master_key_file, config.mode === "start"));
+  const metrics = createMetrics();
+  const addresses: Addresses = { api_url: "", window_url: "", manager_url: "", metrics_url: "" };
+  const simulator = createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 });
+  const leases = await startLeases({ pool });
+  let nudge = (): void => {};
+  const services: Services = {
+    pool,
+    commit: committer(writer),
+    nextId: idSource(pool),
+    clock,
+    seal,
+    directory: createDirectory({ pool, seal, now: clock.now }),
+    addresses,
+    simulator,
+    acquirers: {},
+    health: createHealth(),
+    process_id: () => leases.process_id,
+    running: new Set(),
+    callbackBody: (transaction: Transaction) => JSON.stringify(presentPayment(transaction, addresses)),
+    nudge: () => nudge(),
+    log,
+  };
+
+  const endpoints = endpointsOf(config);
+  const tls = await tlsOf(config);
+  const api = createServer({
+    services,
+    endpoints,
+    trust_proxy: config.trust_proxy,
+    tls,
+    log: (line) => {
+      metrics.observe(line);
+      log.request(line);
+    },
+  });
+  const window = windowNotYet(tls);
+  const manager = managerNotYet(tls);
+  const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock });
+  const faces = [api, window, manager, metrics_face];
+  const closeFaces = () => Promise.all(faces.map((face) => face.close()));
+  try {
+    const { host, ports, urls } = config;
+    const listening = async (face: FastifyInstance, port: number, public_url: string | null): Promise<string> => {
+      const local = await face.listen({ host, port });
+      return public_url ?? local.replace(/\/$/, "");
+    };
+    addresses.api_url = await listening(api, ports.api, urls.api);
+    addresses.window_url = await listening(window, ports.window, urls.window);
+    addresses.manager_url = await listening(manager, ports.manager, urls.manager);
+    addresses.metrics_url = await listening(metrics_face, ports.metrics, null);
+  } catch (error) {
+    await closeFaces();
+    await leases.stop();
+    await endPools();
+    throw error;
+  }
+
+  const callbacks = startCallbacks({ services, leases, settings: { allow_private: config.allow_private_callbacks } });
+  nudge = callbacks.nudge;
+  const loops = [startRepairs(services, leases), startDue(services, leases), startForgetting(services)];
+  if (config.test_clock) loops.push(clockFollower(services));
+
+  return {
+    services,
+    addresses,
+    api,
+    async stop() {
+      await closeFaces();
+      const deadline = performance.now() + drain_ms;
+      while (services.running.size > 0 && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+      await Promise.all(loops.map((loop) => loop.stop()));
+      await callbacks.stop();
+      await leases.stop();
+      await endPools();
+    },
+  };
+}
+
+/** Tests may move the clock through any process: all follow. */
+const clockFollower = ({ pool, clock, log }: Services) =>
+  startLoop({
+    name: "clock",
+    pause_ms: clock_check_ms,
+    log,
+    round: async () => {
+      clock.advance((await readClock(pool)) - clock.offset_ms());
+      return false;
+    },
+  });
+
+async function tlsOf({ tls, tls_min, data_dir, host }: Config) {
+  if (tls === null) return null;
+  if (tls === "self") return { ...(await ownCertificate(data_dir, host)), min_version: tls_min };
+  return { cert: readFileSync(tls.cert_file, "utf8"), key: readFileSync(tls.key_file, "utf8"), min_version: tls_min };
+}

@@ -1,0 +1,28 @@
+// The acquirers that an account can be set up for (reference: resources, ACQUIRER).
+
+export const acquirer_names = [
+  "bambora",
+  "clearhaus",
+  "coinify",
+  "elavon",
+  "handelsbanken",
+  "klarna",
+  "klarnapayments",
+  "mobilepay",
+  "mobilepayonline",
+  "mobilepaysubscriptions",
+  "nets",
+  "paypal",
+  "paysafecard",
+  "resurs",
+  "sofort",
+  "swedbank",
+  "swish",
+  "teller",
+  "trustly",
+  "valitor",
+  "viabill",
+  "vipps",
+] as const;
+
+export type AcquirerName = (typeof acquirer_names)[number];

@@ -1,0 +1,152 @@
+// The command line: `coolpay start` on a laptop, `coolpay serve` in production, and the operator's tools.
+
+import cluster from "node:cluster";
+import { audit } from "./audit.ts";
+import { BadSetting, type Config, readConfig, settings } from "./config.ts";
+import { SealError } from "./services/seal.ts";
+import { CannotStart, startEmbedded } from "./storage/embedded.ts";
+import { migrate } from "./storage/migrate.ts";
+import { createPool } from "./storage/pool.ts";
+import { startApp } from "./app.ts";
+import { makeDemo } from "./demo.ts";
+import { jsonLog, type Log, readableLog } from "./log.ts";
+import { type Running, runMany, runWorker } from "./cluster.ts";
+import { demoKey, paymentCount, welcome } from "./welcome.ts";
+
+const usage = `coolpay <command>
+
+  start      everything on this machine: embedded PostgreSQL, demo merchant, all faces
+  serve      the strict form for production: your PostgreSQL, your secrets, your addresses
+  migrate    brings the database's tables up to date
+  audit      recomputes every payment from its operations and compares: the books must balance
+  help       this text
+
+Settings (environment variables):
+  DATABASE_URL  your own PostgreSQL, 15 or newer; embedded under start
+${Object.entries(settings)
+  .map(([name, meaning]) => `  ${name}  ${meaning}`)
+  .join("\n")}
+`;
+
+const commands: Readonly<Record<string, () => Promise<number>>> = {
+  start: () => run(readConfig("start", process.env)),
+  serve: () => run(readConfig("serve", process.env)),
+  migrate: () => withDatabase(async (url) => {
+    const pool = createPool({ url, max: 2, name: "migrate" });
+    const count = await migrate(pool).finally(() => pool.end());
+    console.log(count === 0 ? "The database is up to date." : `Applied ${count} migrations.`);
+    return 0;
+  }),
+  audit: () => withDatabase(async (url) => {
+    const { differences } = await audit(url);
+    for (const line of differences) console.log(line);
+    console.log(differences.length === 0 ? "books balance" : `${differences.length} differences`);
+    return differences.length === 0 ? 0 : 1;
+  }),
+  help: async () => {
+    console.log(usage);
+    return 0;
+  },
+};
+
+/** A tool's database: the configured one, or the embedded one, started for it if it does not run. */
+async function withDatabase(work: (url: string) => Promise<number>): Promise<number> {
+  const { database_url, data_dir } = readConfig("start", process.env);
+  if (database_url !== null) return work(database_url);
+  const embedded = await startEmbedded({ data_dir, log: () => {} });
+  try {
+    return await work(embedded.url);
+  } finally {
+    await embedded.stop();
+  }
+}
+
+async function run(config: Config): Promise<number> {
+  const log = config.mode === "start" ? readableLog() : jsonLog();
+  const began = performance.now();
+  const embedded = config.database_url === null ? await startEmbedded({ data_dir: config.data_dir, log: (text) => log.info({}, text) }) : null;
+  const database_url = config.database_url ?? embedded?.url ?? "";
+  let running: Running;
+  try {
+    running = await begin({ config, database_url, log, first_start: embedded?.first_start ?? false, began });
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+  await asked();
+  if (config.mode === "start") console.log("\nStopping: finishing what is under way …");
+  await running.stop();
+  await embedded?.stop();
+  return 0;
+}
+
+type Beginning = { config: Config; database_url: string; log: Log; first_start: boolean; began: number };
+
+/** Everything runs and, under start, has been announced. */
+async function begin({ config, database_url, log, first_start, began }: Beginning): Promise<Running> {
+  let announced = config.mode === "serve";
+  const one = { config: { ...config, processes: 1 }, database_url };
+  const app = config.processes === 1 || !announced ? await startApp({ ...one, log: lateLog(log, () => announced) }) : null;
+  if (app === null) return runMany({ config, database_url, log });
+  if (config.demo) await makeDemo(app);
+  if (config.mode === "start") {
+    const facts = { api_key: await demoKey(app), payments: await paymentCount(app) };
+    console.log(welcome({ config, addresses: app.addresses, first_start, took_ms: performance.now() - began, ...facts }));
+  }
+  announced = true;
+  if (config.processes === 1) return app;
+  await app.stop();
+  return runMany({ config, database_url, log });
+}
+
+/** The demo's own requests are not announced as anybody's. */
+const lateLog = (log: Log, announced: () => boolean): Log => ({
+  ...log,
+  request: (line) => {
+    if (announced()) log.request(line);
+  },
+});
+
+/** Until somebody wants us to stop. A second request does not wait for the first. */
+function asked(): Promise<void> {
+  return new Promise((done) => {
+    let count = 0;
+    const stop = (): void => {
+      count += 1;
+      if (count > 1) process.exit(1);
+      done();
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  });
+}
+
+async function main(): Promise<void> {
+  if (cluster.isWorker) return runWorker();
+  const name = process.argv[2] ?? "help";
+  const command = commands[name];
+  if (command === undefined) {
+    console.error(`${name} is not a command of coolpay.\n\n${usage}`);
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    process.exitCode = await command();
+  } catch (error) {
+    console.error(sentence(error));
+    process.exitCode = 1;
+  }
+}
+
+/** What a person can do about it, where that is known; everything else with its stack. */
+function sentence(error: unknown): string {
+  if (error instanceof BadSetting || error instanceof CannotStart || error instanceof SealError) return error.message;
+  const { code, port, message } = error as { code?: string; port?: number; message?: string };
+  if (code === "EADDRINUSE") return `Port ${port} is taken: stop what uses it, or set another one (see coolpay help).`;
+  if (code === "EACCES" && port !== undefined) return `Port ${port} needs more rights: use one above 1023.`;
+  if (code === "ECONNREFUSED" || code === "ENOENT" || code === "28P01" || code === "3D000") {
+    return `The database cannot be reached: check DATABASE_URL (${message}).`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+await main();

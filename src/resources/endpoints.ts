@@ -1,0 +1,42 @@
+// Every endpoint of the API, in the order of the reference.
+
+import type { Endpoint } from "../api/endpoint.ts";
+import { type Config, ownVersion } from "../config.ts";
+import { account } from "./account.ts";
+import { accounts } from "./accounts.ts";
+import { aclResourcesEndpoint } from "./acl-resources.ts";
+import { activityEndpoints } from "./activity.ts";
+import { agreements } from "./agreements.ts";
+import { callbackEndpoints } from "./callbacks.ts";
+import { currencyEndpoints } from "./currencies.ts";
+import { operationalStatus } from "./operational-status.ts";
+import { paymentLinks } from "./payment-links.ts";
+import { paymentOperations } from "./payment-operations.ts";
+import { payments } from "./payments.ts";
+import { ping } from "./ping.ts";
+import { referenceEndpoints } from "./reference.ts";
+import { usersEndpoints } from "./users.ts";
+import { versionEndpoints } from "./versions.ts";
+
+export function endpointsOf({ signup }: Pick<Config, "signup">): readonly Endpoint[] {
+  const endpoints: Endpoint[] = [
+    ...ping,
+    ...versionEndpoints,
+    ...currencyEndpoints,
+    ...operationalStatus,
+    ...usersEndpoints({ signup }),
+    ...accounts,
+    ...account,
+    ...agreements,
+    ...payments,
+    ...paymentLinks,
+    ...paymentOperations,
+    ...callbackEndpoints,
+    ...activityEndpoints,
+  ];
+  endpoints.push(
+    aclResourcesEndpoint(() => endpoints),
+    ...referenceEndpoints({ endpoints: () => endpoints, program_version: ownVersion() }),
+  );
+  return endpoints;
+}

@@ -1,0 +1,116 @@
+// The payment window's link of a payment (reference: resources 7.5, payment-window section 1).
+
+import { type Static, Type } from "typebox";
+import { del, put, type Request } from "../api/endpoint.ts";
+import { amountField, date, email, flag, httpUrl, integer, json, oneOf, text } from "../api/fields.ts";
+import { acquirer_names } from "../domain/acquirers.ts";
+import { Refused } from "../domain/refusal.ts";
+import type { Link, Transaction } from "../domain/transaction.ts";
+import { deleteLink, putLink } from "../services/payments.ts";
+import { linkUrl } from "../services/present.ts";
+import { LinkUrlShape } from "./payment-shape.ts";
+import { paymentKey } from "./payments.ts";
+
+const deadline_s_max = 10 * 366 * 86_400;
+const old = { description: "Old spelling, still taken", deprecated: true };
+
+const PutLink = Type.Object({
+  amount: amountField(),
+  agreement_id: Type.Optional(integer({ min: 1 })),
+  language: Type.Optional(text({ pattern: /^[a-z]{2}$/i, default: "en" })),
+  continue_url: Type.Optional(httpUrl()),
+  cancel_url: Type.Optional(httpUrl()),
+  callback_url: Type.Optional(httpUrl()),
+  payment_methods: Type.Optional(text({ max: 1000 })),
+  auto_fee: Type.Optional(flag()),
+  branding_id: Type.Optional(integer({ min: 1 })),
+  google_analytics_tracking_id: Type.Optional(text({ max: 255 })),
+  google_analytics_client_id: Type.Optional(text({ max: 255 })),
+  acquirer: Type.Optional(oneOf(acquirer_names)),
+  deadline: Type.Optional(integer({ min: 1, max: deadline_s_max, description: "Seconds from now" })),
+  framed: Type.Optional(flag()),
+  branding_config: Type.Optional(json()),
+  customer_email: Type.Optional(email()),
+  invoice_address_selection: Type.Optional(flag()),
+  shipping_address_selection: Type.Optional(flag()),
+  auto_capture: Type.Optional(flag()),
+  auto_capture_at: Type.Optional(date()),
+  fee_vat: Type.Optional(integer({ min: 0 })),
+  moto: Type.Optional(flag()),
+  continueurl: Type.Optional(httpUrl(old)),
+  cancelurl: Type.Optional(httpUrl(old)),
+  callbackurl: Type.Optional(httpUrl(old)),
+  autofee: Type.Optional(flag(old)),
+  autocapture: Type.Optional(flag(old)),
+});
+
+/** The agreement that the window acts with: the one named, or the Payment Window's own. */
+async function agreementFor({ services, account }: Request<typeof PutLink, "merchant">, wanted: number | undefined) {
+  const agreements = await services.directory.agreementsWith(account.id);
+  const agreement = agreements.find(({ id, service }) => (wanted === undefined ? service === "payment_window" : id === wanted));
+  if (agreement === undefined) throw new Refused("validation", { agreement_id: ["is invalid"] });
+  return agreement.id;
+}
+
+async function linkOf(request: Request<typeof PutLink, "merchant">): Promise<Link> {
+  const { account, version } = request;
+  const input: Static<typeof PutLink> = request.input;
+  const { settings } = account;
+  // The order of the members is the order in which they are shown.
+  return {
+    agreement_id: await agreementFor(request, input.agreement_id),
+    language: (input.language ?? settings.default_payment_language).toLowerCase(),
+    amount: input.amount,
+    continue_url: input.continue_url ?? input.continueurl ?? null,
+    cancel_url: input.cancel_url ?? input.cancelurl ?? null,
+    callback_url: input.callback_url ?? input.callbackurl ?? null,
+    payment_methods: input.payment_methods ?? settings.default_payment_methods,
+    auto_fee: input.auto_fee ?? input.autofee ?? settings.autofee,
+    auto_capture: input.auto_capture ?? input.autocapture ?? null,
+    auto_capture_at: input.auto_capture_at ?? null,
+    branding_id: input.branding_id ?? null,
+    google_analytics_client_id: input.google_analytics_client_id ?? null,
+    google_analytics_tracking_id: input.google_analytics_tracking_id ?? null,
+    version: version.name,
+    acquirer: input.acquirer ?? null,
+    deadline: input.deadline ?? null,
+    framed: input.framed ?? false,
+    branding_config: input.branding_config ?? {},
+    invoice_address_selection: input.invoice_address_selection ?? null,
+    shipping_address_selection: input.shipping_address_selection ?? null,
+    fee_vat: input.fee_vat ?? null,
+    moto: input.moto ?? false,
+    customer_email: input.customer_email ?? null,
+  };
+}
+
+const linked = (payment: Transaction, { services }: Pick<Request, "services">) => ({
+  status: 200 as const,
+  body: { url: linkUrl(payment, services.addresses) },
+});
+
+export const paymentLinks = [
+  put("/payments/:id/link", {
+    summary: "Create or replace a payment's link to the payment window",
+    description: "The address stays the same until the link is deleted.",
+    scope: "merchant",
+    input: PutLink,
+    output: { 200: LinkUrlShape },
+    handle: async (request) => {
+      const link = await linkOf(request);
+      return linked(await putLink(request.services, request.actor, { key: paymentKey(request), link }), request);
+    },
+    resume: linked,
+  }),
+  del("/payments/:id/link", {
+    summary: "Delete a payment's link",
+    scope: "merchant",
+    input: Type.Object({}),
+    output: { 204: null },
+    handle: async (request) => {
+      await deleteLink(request.services, request.actor, paymentKey(request));
+      return { status: 204 };
+    },
+    resume: () => ({ status: 204 }),
+  }),
+];

@@ -1,0 +1,33 @@
+// Is anybody there, and who am I to it? (reference: resources, section 1)
+
+import { Type } from "typebox";
+import { get, post, type Request } from "../api/endpoint.ts";
+
+const Pong = Type.Object(
+  { msg: Type.String(), scope: Type.String(), version: Type.String(), params: Type.Object({}, { additionalProperties: true }) },
+  { title: "Pong" },
+);
+
+const pong = ({ user, agreement, version, params }: Request) => {
+  const scope = user !== null ? "user" : agreement !== null ? "merchant" : "anonymous";
+  const msg = `Pong from CoolPay API ${version.name.toUpperCase()}, scope is ${scope}`;
+  return { msg, scope, version: version.name, params };
+};
+
+const declared = { scope: "anonymous", permission: true, input: Type.Object({}) } as const;
+
+export const ping = [
+  get("/ping", {
+    ...declared,
+    summary: "Ping the API",
+    description: "Needs no credentials, but wrong ones are refused. Echoes the parameters.",
+    output: { 200: Pong },
+    handle: (request) => ({ status: 200, body: pong(request) }),
+  }),
+  post("/ping", {
+    ...declared,
+    summary: "Ping the API with a body",
+    output: { 201: Pong },
+    handle: (request) => ({ status: 201, body: pong(request) }),
+  }),
+];

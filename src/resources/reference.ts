@@ -1,0 +1,89 @@
+// The API's own description: /openapi.json for machines, /docs for people (Scalar, served from its package, no CDN).
+
+import Fastify from "fastify";
+import { Type } from "typebox";
+import { type Endpoint, get } from "../api/endpoint.ts";
+import { openApi } from "../api/openapi.ts";
+import { versionNamed } from "../api/versions/index.ts";
+import { Refused } from "../domain/refusal.ts";
+
+const page_path = "/docs";
+const script_path = "/docs/js/scalar.js";
+// Nothing is fetched from elsewhere, and nobody may frame the page. The page starts itself with an inline script.
+const page_policy =
+  "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+  "img-src 'self' data: blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
+
+type Options = { readonly endpoints: () => readonly Endpoint[]; readonly program_version: string };
+
+export function referenceEndpoints({ endpoints, program_version }: Options): Endpoint[] {
+  const page = referencePage();
+  return [
+    get("/openapi.json", {
+      summary: "Read the OpenAPI 3.1 document of this API",
+      scope: "anonymous",
+      input: Type.Object({ version: Type.Optional(Type.String({ description: "Instead of Accept-Version" })) }),
+      output: { 200: Type.Object({}, { additionalProperties: true }) },
+      handle: ({ input, version, services }) => {
+        const wanted = input.version === undefined ? version : versionNamed(input.version);
+        if (wanted === null) throw new Refused("validation", { version: ["does not have a valid value"] });
+        const { api_url } = services.addresses;
+        return { status: 200, body: openApi({ endpoints: endpoints(), version: wanted, api_url, program_version }) };
+      },
+    }),
+    get(page_path, {
+      summary: "Read the API reference",
+      scope: "anonymous",
+      static: true,
+      input: Type.Object({}),
+      output: { 200: null },
+      handle: async () => ({
+        status: 200,
+        body: await page(`${page_path}/`),
+        type: "text/html; charset=UTF-8",
+        headers: { "Content-Security-Policy": page_policy, "X-Content-Type-Options": "nosniff" },
+      }),
+    }),
+    get(script_path, {
+      summary: "The API reference's script",
+      scope: "anonymous",
+      static: true,
+      listed: false,
+      input: Type.Object({}),
+      output: { 200: null },
+      handle: async () => ({
+        status: 200,
+        body: await page(script_path),
+        type: "text/javascript; charset=UTF-8",
+        headers: { "Cache-Control": "public, max-age=86400" },
+      }),
+    }),
+  ];
+}
+
+/** Reads the package's pages. It is large, so it is loaded when somebody first looks. */
+function referencePage(): (path: string) => Promise<string> {
+  let made: Promise<ReturnType<typeof Fastify>> | undefined;
+  async function make() {
+    const { default: scalar } = await import("@scalar/fastify-api-reference");
+    const server = Fastify({ logger: false });
+    await server.register(scalar, {
+      routePrefix: page_path,
+      configuration: {
+        url: "/openapi.json",
+        cdn: script_path,
+        pageTitle: "CoolPay API",
+        withDefaultFonts: false,
+        telemetry: false,
+        hideClientButton: true,
+      },
+    } as Parameters<typeof scalar>[1]);
+    await server.ready();
+    return server;
+  }
+  return async (path) => {
+    made ??= make();
+    const server = await made;
+    return (await server.inject(path)).body;
+  };
+}

@@ -1,0 +1,74 @@
+// A certificate of our own making (COOLPAY_TLS=self): 4096-bit RSA, SHA-256, kept in the data folder and made anew when it
+// has expired or the host has changed.
+
+import { X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import {
+  BasicConstraintsExtension,
+  cryptoProvider,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from "@peculiar/x509";
+
+const algorithm = {
+  name: "RSASSA-PKCS1-v1_5",
+  hash: "SHA-256",
+  publicExponent: new Uint8Array([1, 0, 1]),
+  modulusLength: 4096,
+};
+// Browsers and libraries refuse server certificates that are valid for longer.
+const valid_days = 397;
+const day_ms = 86_400_000;
+
+/** PEM texts of the certificate and its private key. */
+export async function ownCertificate(data_dir: string, host: string): Promise<{ cert: string; key: string }> {
+  const folder = join(data_dir, "tls");
+  const cert_file = join(folder, "cert.pem");
+  const key_file = join(folder, "key.pem");
+  if (existsSync(cert_file) && existsSync(key_file)) {
+    const cert = readFileSync(cert_file, "utf8");
+    if (isGood(cert, host)) return { cert, key: readFileSync(key_file, "utf8") };
+  }
+  const made = await makeCertificate(host);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writeFileSync(key_file, made.key, { mode: 0o600 });
+  writeFileSync(cert_file, made.cert);
+  return made;
+}
+
+function isGood(pem: string, host: string): boolean {
+  const cert = new NodeCertificate(pem);
+  const named = isIP(host) === 0 ? cert.checkHost(host) : cert.checkIP(host);
+  return named !== undefined && Date.parse(cert.validTo) > Date.now();
+}
+
+async function makeCertificate(host: string): Promise<{ cert: string; key: string }> {
+  cryptoProvider.set(webcrypto as unknown as Crypto);
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const names = [
+    { type: "dns" as const, value: "localhost" },
+    { type: "ip" as const, value: "127.0.0.1" },
+    { type: "ip" as const, value: "::1" },
+    { type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host },
+  ];
+  const cert = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString("hex").replace(/^[89a-f]/, "7"),
+    name: "CN=CoolPay",
+    notBefore: new Date(Date.now() - day_ms),
+    notAfter: new Date(Date.now() + (valid_days - 1) * day_ms),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
+      new SubjectAlternativeNameExtension(names),
+    ],
+  });
+  const key = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return { cert: `${cert.toString("pem")}\n`, key: `${PemConverter.encode(key, "PRIVATE KEY")}\n` };
+}

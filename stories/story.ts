@@ -1,0 +1,32 @@
+// What stories are told with: a small client of the API that speaks JSON and fails loudly.
+
+export type Api = {
+  /** Answers the body; throws when the API refuses. */
+  readonly call: <Body = Record<string, unknown>>(method: string, path: string, body?: object) => Promise<Body>;
+};
+
+type Credentials = { readonly api_key: string } | { readonly email: string; readonly password: string } | null;
+
+export function apiClient(api_url: string, credentials: Credentials): Api {
+  const basic =
+    credentials === null ? null : "api_key" in credentials ? `:${credentials.api_key}` : `${credentials.email}:${credentials.password}`;
+  return {
+    async call<Body>(method: string, path: string, body?: object): Promise<Body> {
+      const response = await fetch(api_url + path, {
+        method,
+        headers: {
+          "Accept-Version": "v10",
+          "Content-Type": "application/json",
+          ...(basic === null ? {} : { Authorization: `Basic ${Buffer.from(basic).toString("base64")}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(`${method} ${path} was refused with ${response.status}: ${text}`);
+      return (text === "" ? {} : JSON.parse(text)) as Body;
+    },
+  };
+}
+
+/** A test card's expiry that stays in the future. */
+export const expiration = (now: Date): string => `${String(now.getUTCFullYear() + 3).slice(2)}12`;
