@@ -48,8 +48,8 @@ function isGood(pem: string, host: string): boolean {
 }
 
 async function makeCertificate(host: string): Promise<{ cert: string; key: string }> {
-  cryptoProvider.set(webcrypto as unknown as Crypto);
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  cryptoProvider.set(webcrypto as unknown as typeof globalThis.crypto);
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const names = [
     { type: "dns" as const, value: "localhost" },
     { type: "ip" as const, value: "127.0.0.1" },

@@ -40,6 +40,9 @@ export type Request<I extends TObject = TObject, S extends Scope = Scope> = Call
   readonly url: { readonly path: string; readonly query: string };
 };
 
+/** A request whose input does not matter: what functions shared by several endpoints take. */
+export type AnyRequest<S extends Scope = Scope> = Omit<Request<TObject, S>, "input">;
+
 export type Reply = {
   readonly status: 200 | 201 | 202 | 204;
   /** JSON, unless `type` says otherwise. */

@@ -132,13 +132,14 @@ const idempotency_parameter = {
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
-function queryParameters({ properties, required = [] }: TObject, schemas: Map<string, Json>): Json[] {
+function queryParameters({ properties, ...input }: TObject, schemas: Map<string, Json>): Json[] {
+  const required = (input.required ?? []) as readonly string[];
   return Object.entries(properties).map(([name, schema]) => {
     const nested = (schema as { type?: unknown }).type === "object";
     return {
       name,
       in: "query",
-      required: (required as readonly string[]).includes(name),
+      required: required.includes(name),
       ...(nested ? { style: "deepObject", explode: true } : {}),
       schema: referenced(schema as TSchema, schemas),
     };

@@ -3,7 +3,7 @@
 
 import { Type } from "typebox";
 import { Refused } from "../domain/refusal.ts";
-import type { Reply, Request } from "./endpoint.ts";
+import type { AnyRequest, Reply } from "./endpoint.ts";
 import { integer, oneOf, text } from "./fields.ts";
 
 const page_size_max = 100;
@@ -64,7 +64,7 @@ type List<Sort extends string, Row> = {
 
 /** A list's answer: the page's rows and the `Link` header to its neighbours. */
 export async function listReply<Sort extends string, Row>(
-  { services, url, params }: Pick<Request, "services" | "url" | "params">,
+  { services, url, params }: Pick<AnyRequest, "services" | "url" | "params">,
   { input, sorting, fetch, anchorOf, present }: List<Sort, Row>,
 ): Promise<Reply> {
   const page = input.page ?? 1;

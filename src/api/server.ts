@@ -11,6 +11,7 @@ import { authenticate, authorize, type Caller, type Credentials } from "./authen
 import { type Files, parseForm, readBody } from "./body.ts";
 import type { Endpoint, Reply, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
+import { isHttpUrl } from "./fields.ts";
 import { type Answer, claimFor, fingerprint, keyIn, once } from "./idempotency.ts";
 import { type Checked, compile } from "./input.ts";
 import { acceptsJson, jsonTypeFor } from "./negotiate.ts";
@@ -55,14 +56,14 @@ export function createServer(options: ServerOptions): FastifyInstance {
     ...httpsOptions(options.tls),
     logger: false,
     trustProxy: options.trust_proxy.length > 0 ? [...options.trust_proxy] : false,
-    rewriteUrl: (request) => tidyUrl(request.url ?? "/"),
+    rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
     routerOptions: { maxParamLength: path_parameter_max, caseSensitive: true },
     exposeHeadRoutes: false,
     keepAliveTimeout: keep_alive_ms,
     requestTimeout: request_timeout_ms,
     http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms },
     clientErrorHandler: refuseRawRequest,
-    frameworkErrors: (_error, request, reply) => void handle(gate(), null, request, reply),
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => void handle(gate(), null, request, reply),
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
 
   // Bodies are read by `readBody`, after the permission; Fastify shall leave them alone.
@@ -265,9 +266,6 @@ function splitUrl(url: string): [string, string] {
   const end = url.indexOf("?");
   return end < 0 ? [url, ""] : [url.slice(0, end), url.slice(end + 1)];
 }
-
-/** May callbacks and browsers be sent there? Only the form is judged here, not where it leads. */
-export const isHttpUrl = (text: string): boolean => /^https?:\/\/[^\s/]/i.test(text) && URL.canParse(text);
 
 /** The reply as it goes out: JSON, or a static resource in its own type. */
 function written({ status, body, headers = {}, type }: Reply): Answer {

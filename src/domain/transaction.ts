@@ -48,6 +48,8 @@ export type Operation = {
   readonly options: OperationOptions;
   readonly version: string;
   readonly runner: number | null;
+  /** When to ask the acquirer about it (again); also set on an ended session until nothing can come of it. */
+  readonly check_at: Date | null;
   readonly created_at: Date;
   readonly finished_at: Date | null;
   readonly callback_url: string | null;

@@ -1,7 +1,7 @@
 // The payment window's link of a payment (reference: resources 7.5, payment-window section 1).
 
 import { type Static, Type } from "typebox";
-import { del, put, type Request } from "../api/endpoint.ts";
+import { type AnyRequest, del, put, type Request } from "../api/endpoint.ts";
 import { amountField, date, email, flag, httpUrl, integer, json, oneOf, text } from "../api/fields.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
 import { Refused } from "../domain/refusal.ts";
@@ -84,7 +84,7 @@ async function linkOf(request: Request<typeof PutLink, "merchant">): Promise<Lin
   };
 }
 
-const linked = (payment: Transaction, { services }: Pick<Request, "services">) => ({
+const linked = (payment: Transaction, { services }: Pick<AnyRequest, "services">) => ({
   status: 200 as const,
   body: { url: linkUrl(payment, services.addresses) },
 });

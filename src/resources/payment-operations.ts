@@ -1,8 +1,8 @@
 // What moves a payment's money: authorize, session, capture, refund, cancel, renew; and reading and aborting its
 // operations, and reporting fraud (reference: resources 7.7 to 7.15, protocol section 5).
 
-import { Type } from "typebox";
-import { get, idIn, patch, post, type Reply, type Request } from "../api/endpoint.ts";
+import { type TObject, Type } from "typebox";
+import { type AnyRequest, get, idIn, patch, post, type Reply, type Request } from "../api/endpoint.ts";
 import { amountField, date, flag, map, oneOf, text } from "../api/fields.ts";
 import { CARD, NIN, PERSON, VAT_RATE } from "../api/groups.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
@@ -58,7 +58,7 @@ function accepted(services: Services, payment: Transaction, operation: Operation
 }
 
 /** Goes on in the background, or waits where the caller asked to. */
-async function answer({ services, synchronized }: Request, begun: Begun, card: GivenCard | null): Promise<Reply> {
+async function answer({ services, synchronized }: AnyRequest, begun: Begun, card: GivenCard | null): Promise<Reply> {
   const performing = perform(services, begun, card?.data ?? null);
   if (!synchronized) return accepted(services, begun.transaction, begun.operation);
   await performing;
@@ -76,11 +76,11 @@ const resume: (payment: Transaction, context: { services: Services; operation_id
   return { status: 202, body, headers: { Location: operationUrl(services, payment, operation_id ?? 0) } };
 };
 
-const callbackUrl = ({ callback_url, account }: Request<never, "merchant">): string | null =>
+const callbackUrl = ({ callback_url, account }: AnyRequest<"merchant">): string | null =>
   callback_url ?? account.settings.callback_url;
 
 /** Capture, refund, cancel and renew: they build on the authorization that is there. */
-const following = (verb: OperationType, summary: string, input: typeof Money | ReturnType<typeof Type.Object<{}>>) =>
+const following = <Input extends TObject>(verb: OperationType, summary: string, input: Input) =>
   post(`/payments/:id/${verb}`, {
     summary,
     scope: "merchant",
@@ -119,7 +119,7 @@ async function pay(request: PayingRequest, verb: "authorize" | "session", { choi
       ...(zero_auth && { zero_auth }),
       ...(extras && { extras }),
     },
-    callback_url: callbackUrl(request as Request<never, "merchant">),
+    callback_url: callbackUrl(request),
     ...choice,
     three_d_secure_status: card?.data.three_d_secure?.status ?? null,
     metadata: {
@@ -128,7 +128,7 @@ async function pay(request: PayingRequest, verb: "authorize" | "session", { choi
       ...(nin && { nin_number: nin.number ?? null, nin_country_code: nin.country_code ?? null, nin_gender: nin.gender ?? null }),
     },
   });
-  return answer(request as Request, begun, card);
+  return answer(request, begun, card);
 }
 
 export const paymentOperations = [

@@ -2,7 +2,7 @@
 // payment-operations.ts, the payment window's link in payment-links.ts.
 
 import { type Static, Type } from "typebox";
-import { get, idIn, patch, post, type Request } from "../api/endpoint.ts";
+import { type AnyRequest, get, idIn, patch, post } from "../api/endpoint.ts";
 import { flag, integer, nullable, oneOf, text, time } from "../api/fields.ts";
 import { ADDRESS, BASKET, SHIPPING, SHOPSYSTEM, VARIABLES } from "../api/groups.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
@@ -19,7 +19,7 @@ import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { PaymentShape } from "./payment-shape.ts";
 
 /** Names the payment in the path. Throws 404 for what is not an id. */
-export const paymentKey = ({ account, path }: Pick<Request<never, "merchant">, "account" | "path">): Key => ({
+export const paymentKey = ({ account, path }: Pick<AnyRequest<"merchant">, "account" | "path">): Key => ({
   account_id: account.id,
   type: "Payment",
   id: idIn(path, "Payment"),
@@ -96,7 +96,7 @@ const empty_body: Omit<Body, "metadata"> = {
   deadline_at: null,
 };
 
-const created = (payment: Transaction, { services }: Pick<Request, "services">) => ({
+const created = (payment: Transaction, { services }: Pick<AnyRequest, "services">) => ({
   status: 201 as const,
   body: presentPayment(payment, services.addresses),
   headers: { Location: `${services.addresses.api_url}/payments/${payment.id}` },

@@ -1,14 +1,14 @@
 // Is anybody there, and who am I to it? (reference: resources, section 1)
 
 import { Type } from "typebox";
-import { get, post, type Request } from "../api/endpoint.ts";
+import { type AnyRequest, get, post } from "../api/endpoint.ts";
 
 const Pong = Type.Object(
   { msg: Type.String(), scope: Type.String(), version: Type.String(), params: Type.Object({}, { additionalProperties: true }) },
   { title: "Pong" },
 );
 
-const pong = ({ user, agreement, version, params }: Request) => {
+const pong = ({ user, agreement, version, params }: AnyRequest) => {
   const scope = user !== null ? "user" : agreement !== null ? "merchant" : "anonymous";
   const msg = `Pong from CoolPay API ${version.name.toUpperCase()}, scope is ${scope}`;
   return { msg, scope, version: version.name, params };

@@ -17,6 +17,7 @@ import {
   userByEmail,
 } from "../storage/directory.ts";
 import type { Seal } from "./seal.ts";
+import { openSettings } from "./secrets.ts";
 
 // Below the 5 s that a revoked key may still work elsewhere (extensions, section 2).
 const remembered_ms = 4_000;
@@ -55,7 +56,10 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   const keys = remembering((hash: string) =>
     agreementByKeyHash(pool, Buffer.from(hash, "hex")).then((row) => (row === null ? null : toAgreement(row))),
   );
-  const accounts = remembering((id: number) => accountById(pool, id));
+  const accounts = remembering(async (id: number) => {
+    const row = await accountById(pool, id);
+    return row === null ? null : { ...row, settings: openSettings(seal, row.settings) };
+  });
   const users = remembering((email: string) => userByEmail(pool, email));
   const memberships = remembering(async (user_id: number) =>
     (await agreementsOfUser(pool, user_id)).filter(({ accepted }) => accepted).map(toAgreement),

@@ -129,6 +129,7 @@ function newOperation(
     options: wish.options ?? {},
     version,
     runner: services.process_id(),
+    check_at: null,
     created_at: at,
     finished_at: null,
     callback_url: wish.callback_url,
@@ -141,9 +142,10 @@ function newOperation(
 
 type Ended = { readonly was: Operation; readonly now: Operation };
 
+/** `check_at` stays set on the ended session: the worker makes sure that nothing comes of it at the acquirer. */
 function endSession(operations: readonly Operation[], at: Date): Ended | null {
   const was = pendingOperation(operations);
-  return was === undefined ? null : { was, now: finished(was, aborted, at) };
+  return was === undefined ? null : { was, now: { ...finished(was, aborted, at), check_at: at } };
 }
 
 /** The merchant hears of the session that ended, with the transaction as it was then. */
@@ -230,7 +232,11 @@ async function orderOf(services: Services, { transaction, operation }: Begun, ca
 export async function repair(services: Services, key: Key & { operation_id: number }): Promise<boolean> {
   const transaction = await loadTransaction(services.pool, key);
   const operation = transaction?.operations.find(({ id }) => id === key.operation_id);
-  if (transaction === null || operation === undefined || !operation.pending) return true;
+  if (transaction === null || operation === undefined) return true;
+  if (!operation.pending) {
+    await release(services, transaction, operation);
+    return true;
+  }
   const name = running(transaction, operation);
   if (services.running.has(name)) return false;
 
@@ -280,10 +286,7 @@ export async function settle(services: Services, begun: Begun, outcome: Outcome)
   for (let tries = 0; tries < tries_max; tries++) {
     const operation = before?.operations.find(({ id }) => id === begun.operation.id);
     if (before === null || operation === undefined) throw notFound(begun.transaction.type, begun.transaction.id);
-    if (!operation.pending) {
-      if (outcome.kind === "approved" && operation.status_code === "40003") await voidLate(services, before, operation, outcome);
-      return before;
-    }
+    if (!operation.pending) return before;
     const settled = await trySettle(services, { before, operation, outcome });
     if (settled !== null) return settled;
     before = await loadTransaction(services.pool, begun.transaction);
@@ -347,6 +350,7 @@ export function finished(operation: Operation, outcome: Outcome, at: Date): Oper
     acquirer_status_msg: outcome.acquirer_status_msg,
     acquirer_reference: outcome.kind === "approved" ? outcome.authorization : operation.acquirer_reference,
     runner: null,
+    check_at: null,
     finished_at: at,
   };
 }
@@ -384,18 +388,35 @@ export function callbackFor(services: Services, transaction: Transaction, operat
   ];
 }
 
-/** A session ended before its approval arrived: the money is let go at once, and noted as an own cancel. */
-async function voidLate(services: Services, seen: Transaction, session: Operation, approval: Outcome): Promise<void> {
-  const acquirer = acquirerFor(services, seen);
-  if (acquirer?.cancel === undefined || approval.kind !== "approved") return;
-  const order = await orderOf(services, { transaction: seen, operation: session }, null);
-  const reference = ulid(services.clock.now());
-  const void_order = { ...order, reference, authorization: approval.authorization };
-  const outcome = await acquirer.cancel(void_order, AbortSignal.timeout(ask_timeout_ms));
-  if (outcome.kind === "unknown") {
-    services.log.error({ session: session.reference }, "a late approval could not be voided yet: check the acquirer's books");
-    return;
+/**
+ * A session that was ended by a newer attempt must come to nothing at the acquirer too. Should it have been approved
+ * meanwhile, the money is let go at once and that is noted as an own cancel operation.
+ */
+async function release(services: Services, transaction: Transaction, session: Operation): Promise<void> {
+  const acquirer = acquirerFor(services, { ...transaction, acquirer: session.acquirer });
+  if (acquirer === null) return;
+  const key = { ...transaction, operation_id: session.id };
+  const order = await orderOf(services, { transaction, operation: session }, null);
+  const signal = AbortSignal.timeout(ask_timeout_ms);
+  const found = await (acquirer.abort === undefined
+    ? acquirer.find({ ...order, begun_at: session.created_at }, signal)
+    : acquirer.abort(order, signal));
+  const now = services.clock.now();
+  if (found.kind === "unknown") return askAgainAt(services.pool, key, nextAsk(session.created_at, now));
+  if (found.kind === "approved") {
+    // Named after the session, so that a repeat after a crash is the same order.
+    const reference = `${session.reference}-void`;
+    const cancel = { ...order, reference, amount: 0, authorization: found.authorization };
+    const outcome = (await acquirer.cancel?.(cancel, signal)) ?? { kind: "unknown" as const, reason: "cannot cancel" };
+    if (outcome.kind === "unknown") return askAgainAt(services.pool, key, nextAsk(session.created_at, now));
+    await noteVoid(services, { transaction, session, reference, outcome });
   }
+  await askAgainAt(services.pool, key, null);
+}
+
+type Voided = { transaction: Transaction; session: Operation; reference: string; outcome: Outcome };
+
+async function noteVoid(services: Services, { transaction: seen, session, reference, outcome }: Voided): Promise<void> {
   for (let tries = 0; tries < tries_max; tries++) {
     const before = await loadTransaction(services.pool, seen);
     if (before === null || before.operations.some(({ options }) => options.voids === session.id)) return;

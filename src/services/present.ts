@@ -7,6 +7,23 @@ import { balanceOf, type Operation, type Transaction } from "../domain/transacti
 export const wireTime = (at: Date): string => `${at.toISOString().slice(0, 19)}Z`;
 const wireTimeOrNull = (at: Date | null): string | null => (at === null ? null : wireTime(at));
 
+type ShownUser = {
+  readonly id: number;
+  readonly name: string;
+  readonly email: string | null;
+  readonly email_verified: boolean;
+  readonly created_at: Date;
+};
+
+export const presentUser = ({ id, name, email, email_verified, created_at }: ShownUser) => ({
+  id,
+  name,
+  email,
+  email_verified,
+  two_factor: false,
+  created_at: wireTime(created_at),
+});
+
 export type Addresses = { readonly window_url: string };
 
 const link_folder = { Payment: "payments", Subscription: "subscriptions", Card: "cards", Payout: "payouts" } as const;

@@ -71,6 +71,7 @@ const settled_columns = [
   "three_d_secure_status",
   "acquirer_reference",
   "runner",
+  "check_at",
   "finished_at",
 ];
 const callback_columns =

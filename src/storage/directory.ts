@@ -104,3 +104,147 @@ export const toAgreement = (row: AgreementRow): Agreement => ({
   permissions: row.permissions,
   ip_restriction: row.ip_restriction,
 });
+
+export const agreementByInvitation = (db: Db, hash: Buffer) =>
+  first<AgreementRow>(db, `${agreements} AND a.invitation_hash = $1 AND NOT a.accepted`, [hash]);
+
+/** An open invitation to this e-mail, or an agreement of this user. */
+export const agreementsFor = async (db: Db, { user_id, email }: { user_id: number; email: string | null }): Promise<AgreementRow[]> =>
+  (await db.query<AgreementRow>(`${agreements} AND (a.user_id = $1 OR (NOT a.accepted AND a.invited_email = $2)) ORDER BY a.id`, [user_id, email])).rows;
+
+/** Serializes changes of who owns an account: two last owners cannot leave at once. */
+export async function lockAccount(db: Db, account_id: number): Promise<void> {
+  await db.query("SELECT FROM accounts WHERE id = $1 FOR UPDATE", [account_id]);
+}
+
+export async function ownersOf(db: Db, account_id: number): Promise<number[]> {
+  const { rows } = await db.query<{ id: number }>(
+    "SELECT id FROM agreements WHERE account_id = $1 AND owner AND accepted AND ended_at IS NULL",
+    [account_id],
+  );
+  return rows.map(({ id }) => id);
+}
+
+export type NewUser = Omit<UserRow, "id" | "email_verified"> & { readonly email_verified?: boolean };
+
+/** Throws a unique violation (`users_email_key`) when the e-mail is taken. */
+export async function insertUser(db: Db, user: NewUser): Promise<number> {
+  const id = await nextCounter(db, "users");
+  await db.query(
+    `INSERT INTO users (id, name, email, email_verified, password_hash, system_user, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [id, user.name, user.email?.toLowerCase() ?? null, user.email_verified ?? false, user.password_hash, user.system_user, user.created_at],
+  );
+  return id;
+}
+
+type UserChanges = { readonly name: string; readonly email: string | null; readonly email_verified: boolean; readonly password_hash: string | null };
+
+export async function updateUser(db: Db, id: number, user: UserChanges): Promise<void> {
+  await db.query("UPDATE users SET name = $2, email = $3, email_verified = $4, password_hash = $5 WHERE id = $1", [
+    id,
+    user.name,
+    user.email,
+    user.email_verified,
+    user.password_hash,
+  ]);
+}
+
+/** The row stays for the audit trail; what names the person goes. */
+export async function deleteUser(db: Db, id: number, at: Date): Promise<void> {
+  await db.query("UPDATE users SET deleted_at = $2, name = 'Deleted user', email = NULL, password_hash = NULL WHERE id = $1", [id, at]);
+}
+
+export async function insertAccount(db: Db, account: { settings: unknown; private_key: Buffer; created_at: Date }): Promise<number> {
+  const id = await nextCounter(db, "accounts");
+  await db.query("INSERT INTO accounts (id, settings, private_key, created_at) VALUES ($1, $2, $3, $4)", [
+    id,
+    JSON.stringify(account.settings),
+    account.private_key,
+    account.created_at,
+  ]);
+  return id;
+}
+
+export async function updateSettings(db: Db, account_id: number, settings: unknown): Promise<void> {
+  await db.query("UPDATE accounts SET settings = $2 WHERE id = $1", [account_id, JSON.stringify(settings)]);
+}
+
+export async function changePrivateKey(db: Db, account_id: number, change: { private_key: Buffer; at: Date }): Promise<void> {
+  await db.query(
+    "UPDATE accounts SET old_private_key = private_key, private_key = $2, private_key_changed_at = $3 WHERE id = $1",
+    [account_id, change.private_key, change.at],
+  );
+}
+
+/** Its books stay; nobody can act on it any more. */
+export async function closeAccount(db: Db, account_id: number, at: Date): Promise<void> {
+  await db.query("UPDATE accounts SET closed_at = $2 WHERE id = $1", [account_id, at]);
+  await db.query("UPDATE agreements SET ended_at = $2 WHERE account_id = $1 AND ended_at IS NULL", [account_id, at]);
+}
+
+export type NewAgreement = Pick<
+  AgreementRow,
+  "account_id" | "user_id" | "owner" | "service" | "locked" | "accepted" | "description" | "permissions" | "ip_restriction" | "created_at"
+> & {
+  readonly invited_email?: string | null;
+  readonly invitation_hash?: Buffer | null;
+  readonly key_hash?: Buffer | null;
+  readonly key_sealed?: Buffer | null;
+};
+
+export async function insertAgreement(db: Db, a: NewAgreement): Promise<number> {
+  const id = await nextCounter(db, "agreements");
+  await db.query(
+    `INSERT INTO agreements (id, account_id, user_id, owner, service, locked, accepted, description, permissions, ip_restriction,
+       invited_email, invitation_hash, key_hash, key_sealed, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+    [
+      id,
+      a.account_id,
+      a.user_id,
+      a.owner,
+      a.service,
+      a.locked,
+      a.accepted,
+      a.description,
+      a.permissions === null ? null : JSON.stringify(a.permissions),
+      JSON.stringify(a.ip_restriction),
+      a.invited_email ?? null,
+      a.invitation_hash ?? null,
+      a.key_hash ?? null,
+      a.key_sealed ?? null,
+      a.created_at,
+    ],
+  );
+  return id;
+}
+
+type AgreementChanges = Pick<AgreementRow, "owner" | "description" | "permissions" | "ip_restriction">;
+
+export async function updateAgreement(db: Db, id: number, a: AgreementChanges): Promise<void> {
+  await db.query("UPDATE agreements SET owner = $2, description = $3, permissions = $4, ip_restriction = $5 WHERE id = $1", [
+    id,
+    a.owner,
+    a.description,
+    a.permissions === null ? null : JSON.stringify(a.permissions),
+    JSON.stringify(a.ip_restriction),
+  ]);
+}
+
+export async function updateKey(db: Db, id: number, key: { key_hash: Buffer; key_sealed: Buffer }): Promise<void> {
+  await db.query("UPDATE agreements SET key_hash = $2, key_sealed = $3 WHERE id = $1", [id, key.key_hash, key.key_sealed]);
+}
+
+/** The invitation's token works once. */
+export async function acceptAgreement(db: Db, id: number, a: { user_id: number; key_hash: Buffer; key_sealed: Buffer }): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `UPDATE agreements SET accepted = true, user_id = $2, key_hash = $3, key_sealed = $4, invitation_hash = NULL
+     WHERE id = $1 AND NOT accepted AND ended_at IS NULL`,
+    [id, a.user_id, a.key_hash, a.key_sealed],
+  );
+  return rowCount === 1;
+}
+
+export async function endAgreement(db: Db, id: number, at: Date): Promise<void> {
+  await db.query("UPDATE agreements SET ended_at = $2, key_hash = NULL, invitation_hash = NULL WHERE id = $1", [id, at]);
+}

@@ -33,6 +33,7 @@ function operationFromJson(row: OperationRow): Operation {
   return {
     ...(row as unknown as Operation),
     created_at: time(row.created_at) ?? new Date(0),
+    check_at: time(row.check_at),
     finished_at: time(row.finished_at),
     callback_at: time(row.callback_at),
   };
@@ -58,7 +59,7 @@ export type ListQuery = {
   readonly limit: number;
   readonly offset: number;
   /** Continue after (or, backwards, before) this row. */
-  readonly after: { readonly value: string | number; readonly id: number; readonly backwards: boolean } | null;
+  readonly after: { readonly value: string | number; readonly id: string | number; readonly backwards: boolean } | null;
 };
 
 /** One page of an account's transactions, in the order asked for. */
@@ -91,9 +92,10 @@ export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise
   return after?.backwards ? page.reverse() : page;
 }
 
-export type PendingOperation = Key & { readonly bucket: number; readonly operation_id: number };
+type KeyOfOperation = Key & { readonly operation_id: number };
+export type PendingOperation = KeyOfOperation & { readonly bucket: number };
 
-/** Pending operations in these buckets' slots that no living process is asking about. */
+/** Operations in these buckets' slots that the acquirer must be asked about and no living process is asking about. */
 export async function abandonedOperations(
   pool: pg.Pool,
   { slots, process_id, now, limit }: { slots: readonly number[]; process_id: number; now: Date; limit: number },
@@ -102,7 +104,7 @@ export async function abandonedOperations(
     name: "abandoned_operations",
     text: `SELECT o.bucket, o.account_id, t.type, t.id, o.id AS operation_id
       FROM operations o JOIN transactions t ON t.bucket = o.bucket AND t.id = o.transaction_id
-      WHERE o.pending AND o.bucket % ${slot_count} = ANY($1::int[]) AND (o.check_at IS NULL OR o.check_at <= $4)
+      WHERE (o.pending OR o.check_at IS NOT NULL) AND o.bucket % ${slot_count} = ANY($1::int[]) AND (o.check_at IS NULL OR o.check_at <= $4)
         AND (o.runner IS NULL OR o.runner = $2
           OR NOT EXISTS (SELECT FROM processes p WHERE p.id = o.runner AND p.seen_at > now() - interval '5 seconds'))
       ORDER BY o.created_at LIMIT $3`,
@@ -111,11 +113,11 @@ export async function abandonedOperations(
   return rows;
 }
 
-/** The acquirer does not know yet: when to ask about this operation again. */
-export async function askAgainAt(pool: pg.Pool, key: Key & { operation_id: number }, at: Date): Promise<void> {
+/** The acquirer does not know yet: when to ask about this operation again. Null: there is nothing left to ask. */
+export async function askAgainAt(pool: pg.Pool, key: KeyOfOperation, at: Date | null): Promise<void> {
   await pool.query({
     name: "ask_again_at",
-    text: "UPDATE operations SET check_at = $4 WHERE bucket = $1 AND transaction_id = $2 AND id = $3 AND pending",
+    text: "UPDATE operations SET check_at = $4 WHERE bucket = $1 AND transaction_id = $2 AND id = $3",
     values: [bucketOf(key.account_id), key.id, key.operation_id, at],
   });
 }

@@ -129,7 +129,7 @@ CREATE TABLE operations (
   options json NOT NULL DEFAULT '{}',           -- what settling needs to know: auto_capture, …
   version text COLLATE "C" NOT NULL,            -- API version of the request that caused it
   runner integer,                               -- the process that asks the acquirer; repair waits until it is gone
-  check_at timestamptz,                         -- while pending: when to ask the acquirer again
+  check_at timestamptz,                         -- when to ask the acquirer about it (again)
   created_at timestamptz NOT NULL,
   finished_at timestamptz,
   callback_url text,
@@ -142,7 +142,7 @@ CREATE TABLE operations (
 ) WITH (fillfactor = 80);
 -- At most one pending operation per resource, and the worker's list of what to repair.
 CREATE UNIQUE INDEX operations_pending ON operations (bucket, transaction_id) WHERE pending;
-CREATE INDEX operations_to_repair ON operations (created_at) WHERE pending;
+CREATE INDEX operations_to_repair ON operations (created_at) WHERE pending OR check_at IS NOT NULL;
 
 -- The outbox. A row is written in the commit that settles its operation.
 CREATE TABLE callbacks (

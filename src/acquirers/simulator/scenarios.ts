@@ -1,0 +1,113 @@
+// What the simulator answers to an order: a function of the test card (or the session's wish) and of what its book holds
+// about the authorization. No clock and no storage here.
+
+import { type Scenario, testCard } from "../../domain/test-cards.ts";
+import type { Order, Verb } from "../acquirer.ts";
+
+export type Decision = {
+  readonly outcome: "approved" | "rejected" | "waiting";
+  readonly status_code: string;
+  readonly acquirer_status_code: string | null;
+  readonly acquirer_status_msg: string | null;
+  /** Until then the simulator says that it is still working. */
+  readonly delay_ms: number;
+};
+
+/** What the book knows of the authorization that an order builds on. */
+export type Authorization = {
+  readonly scenario: string;
+  readonly amount: number;
+  readonly captured: number;
+  readonly refunded: number;
+  readonly recurred: number;
+  readonly cancelled: boolean;
+};
+
+const card_delay_ms = 60_000;
+// Where no shopper is, one is simulated who approves after this long.
+const shopper_delay_ms = 5_000;
+
+const approved: Decision = {
+  outcome: "approved",
+  status_code: "20000",
+  acquirer_status_code: "20000",
+  acquirer_status_msg: "Approved",
+  delay_ms: 0,
+};
+
+const rejected = (acquirer_status_msg: string, acquirer_status_code = "40000"): Decision => ({
+  outcome: "rejected",
+  status_code: "40000",
+  acquirer_status_code,
+  acquirer_status_msg,
+  delay_ms: 0,
+});
+
+const three_d_secure_required: Decision = {
+  outcome: "rejected",
+  status_code: "30100",
+  acquirer_status_code: "30100",
+  acquirer_status_msg: "3-D Secure required",
+  delay_ms: 0,
+};
+
+/** `extras[simulator][session]`: what the simulated shopper does. */
+const session_wishes: Readonly<Record<string, Decision>> = {
+  approved: { ...approved, delay_ms: 0 },
+  rejected: rejected("Rejected by the shopper"),
+  waiting: { ...approved, outcome: "waiting", status_code: "20200", acquirer_status_code: "20200", acquirer_status_msg: "Waiting" },
+};
+
+/** What kind of card (or session) this order belongs to: kept in the book instead of the card. */
+export function scenarioOf(verb: Verb, { card, extras }: Order, authorization: Authorization | null): string {
+  if (card !== null) return testCard(card.number)?.scenario ?? "live";
+  if (authorization !== null) return authorization.scenario;
+  const wish = (extras.simulator as { session?: unknown } | undefined)?.session;
+  return verb === "session" && typeof wish === "string" && Object.hasOwn(session_wishes, wish) ? `session_${wish}` : "session";
+}
+
+export function decide(verb: Verb, order: Order, { scenario, authorization }: { scenario: string; authorization: Authorization | null }): Decision {
+  const decision = decideAtOnce(verb, order, { scenario, authorization });
+  return scenario === "delayed" && decision.outcome === "approved" ? { ...decision, delay_ms: card_delay_ms } : decision;
+}
+
+const builds_on_authorization: readonly Verb[] = ["recurring", "capture", "refund", "cancel", "renew"];
+
+function decideAtOnce(
+  verb: Verb,
+  order: Order,
+  { scenario, authorization }: { scenario: string; authorization: Authorization | null },
+): Decision {
+  // The simulator never approves a live card.
+  if (scenario === "live") return rejected("Not a test card");
+  if (builds_on_authorization.includes(verb)) {
+    if (authorization === null) return rejected("Unknown authorization");
+    return following(verb, order, authorization);
+  }
+  if (verb === "session") return session_wishes[scenario.replace("session_", "")] ?? { ...approved, delay_ms: shopper_delay_ms };
+  return paying(scenario as Scenario, order);
+}
+
+function paying(scenario: Scenario, { card }: Order): Decision {
+  const status = card?.three_d_secure?.status;
+  if (scenario === "rejected") return rejected("Rejected");
+  if (scenario === "expired") return rejected("Card expired", "40110");
+  if (scenario === "three_d_secure_required" && status !== "Y" && status !== "A") return three_d_secure_required;
+  if (status === "N" || status === "R") return rejected("3-D Secure failed");
+  return approved;
+}
+
+function following(verb: Verb, { amount }: Order, authorization: Authorization): Decision {
+  const { scenario, captured, refunded, cancelled, recurred } = authorization;
+  if (scenario === `${verb}_rejected`) return rejected("Rejected");
+  // Asked for 0 (zero_auth), it does not know the bound.
+  const limit = authorization.amount === 0 ? Number.POSITIVE_INFINITY : authorization.amount;
+  if (verb === "capture") {
+    if (cancelled) return rejected("Authorization was cancelled");
+    return captured + amount > limit ? rejected("Amount exceeds the authorization") : approved;
+  }
+  if (verb === "refund") return refunded + amount > captured ? rejected("Amount exceeds the captures") : approved;
+  if (verb === "cancel") return captured > 0 ? rejected("Already captured") : approved;
+  if (verb === "recurring") return scenario === "authorize_once" && recurred > 0 ? rejected("Rejected") : approved;
+  return approved;
+}

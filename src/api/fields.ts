@@ -1,0 +1,120 @@
+// Building blocks of declared parameters. Each is a JSON Schema, so that the OpenAPI document can show it as it is; what
+// JSON Schema cannot say stands beside it as a function, which disappears when the schema is written out.
+
+import { type TSchema, type TUnsafe, Type } from "typebox";
+
+export type Extra = {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly deprecated?: boolean;
+  /** Said instead of the usual message, whatever is wrong. */
+  readonly message?: string;
+};
+
+/** Beyond JSON Schema: reads a text and answers what it means, or undefined when it means nothing. */
+export type Rules = { readonly read?: (text: string) => unknown; readonly message?: string };
+
+type TextOptions = Extra & { readonly min?: number; readonly max?: number; readonly pattern?: RegExp };
+
+// What is stored and shown without a limit of its own.
+const text_max_default = 1_000;
+
+export const text = ({ min, max = text_max_default, pattern, ...extra }: TextOptions = {}) =>
+  Type.String({
+    ...(min === undefined ? {} : { minLength: min }),
+    maxLength: max,
+    ...(pattern === undefined ? {} : { pattern: pattern.source, read: (value: string) => (pattern.test(value) ? value : undefined) }),
+    ...extra,
+  });
+
+type NumberOptions = Extra & { readonly min?: number; readonly max?: number };
+
+// Typed clients read integers as 32-bit.
+const integer_max = 2 ** 31 - 1;
+
+export const integer = ({ min, max = integer_max, ...extra }: NumberOptions = {}) =>
+  Type.Integer({ minimum: min ?? -integer_max, maximum: max, ...extra });
+
+export const number = ({ min, max, ...extra }: NumberOptions = {}) =>
+  Type.Number({ ...(min === undefined ? {} : { minimum: min }), ...(max === undefined ? {} : { maximum: max }), ...extra });
+
+/** Minor units, more than zero. */
+export const amountField = (extra: Extra = {}) =>
+  integer({ min: 1, description: "In the currency's smallest unit", ...extra });
+
+/** `1 0 true false yes no on off`, any case. */
+export const flag = (extra: Extra = {}) => Type.Boolean({ ...extra });
+
+export const oneOf = <const Value extends string>(values: readonly Value[], extra: Extra = {}) =>
+  Type.Unsafe<Value>({ type: "string", enum: [...values], ...extra }) as TUnsafe<Value>;
+
+const special = (schema: object, read: (text: string) => unknown, extra: Extra) =>
+  Type.Unsafe<string>({ type: "string", ...schema, read, ...extra });
+
+/** An instant: ISO 8601, or `YYYY-MM-DD HH:MM:SS +zzzz` as in filters. Answers ISO 8601 in UTC with whole seconds. */
+export const time = (extra: Extra = {}) => special({ format: "date-time" }, readTime, extra);
+
+const time_pattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?)? ?(Z|UTC|[+ -]\d\d:?\d\d)?$/i;
+
+function readTime(value: string): string | undefined {
+  const match = time_pattern.exec(value.trim());
+  if (match === null) return undefined;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", zone = "Z"] = match;
+  // A plus that was not percent-encoded arrives as a space.
+  const offset = /^[A-Z]/i.test(zone) ? "Z" : zone.replace(" ", "+").replace(/^(...):?(..)$/, "$1:$2");
+  if (readDate(`${year}-${month}-${day}`) === undefined) return undefined;
+  const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`);
+  if (Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1970 || at.getUTCFullYear() > 9999) return undefined;
+  return `${at.toISOString().slice(0, 19)}Z`;
+}
+
+/** A day: `YYYY-MM-DD`. */
+export const date = (extra: Extra = {}) => special({ format: "date" }, readDate, extra);
+
+function readDate(value: string): string | undefined {
+  if (!/^(19[7-9]|[2-9]\d\d)\d-\d\d-\d\d$/.test(value)) return undefined;
+  const at = new Date(`${value}T00:00:00Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value) ? value : undefined;
+}
+
+const url_length_max = 2_048;
+
+/** May callbacks and browsers be sent there? Only the form is judged here, not where it leads. */
+export const isHttpUrl = (value: string): boolean =>
+  value.length <= url_length_max && /^https?:\/\/[^\s/]/i.test(value) && !/\s/.test(value) && URL.canParse(value);
+
+export const httpUrl = (extra: Extra = {}) =>
+  special({ format: "uri", maxLength: url_length_max }, (value) => (isHttpUrl(value) ? value : undefined), extra);
+
+export const email = (extra: Extra = {}) =>
+  special(
+    { format: "email", maxLength: 254 },
+    (value) => (/^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>".]+$/.test(value) ? value : undefined),
+    extra,
+  );
+
+/** A text that only `read` can judge; it answers what is kept, or undefined. */
+export const judged = (read: (text: string) => string | undefined, extra: Extra = {}) => special({}, read, extra);
+
+/** An object of whatever the caller wants to keep, as sent. */
+export const map = (extra: Extra = {}) =>
+  Type.Unsafe<Record<string, unknown>>({ type: "object", additionalProperties: true, ...extra });
+
+/** An object, or a text that holds one as JSON. */
+export const json = (extra: Extra = {}) =>
+  Type.Unsafe<Record<string, unknown>>({ type: "object", additionalProperties: true, read: readJson, ...extra });
+
+function readJson(value: string): unknown {
+  try {
+    const parsed: unknown = JSON.parse(value);
+    return parsed !== null && typeof parsed === "object" && !Array.isArray(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export const list = <Item extends TSchema>(item: Item, { max, ...extra }: Extra & { readonly max: number }) =>
+  Type.Array(item, { maxItems: max, ...extra });
+
+/** May be cleared with JSON null where the endpoint takes nulls. */
+export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);

@@ -1,0 +1,123 @@
+// What an account can be set up with at each acquirer (reference: resources, section 6). Secrets rest sealed.
+
+import type { AcquirerName } from "./acquirers.ts";
+
+export type SettingKind = "flag" | "text" | "secret" | "integer" | "texts";
+type Kinds = Readonly<Record<string, SettingKind>>;
+
+const schemes: Kinds = {
+  active: "flag",
+  identification_code: "text",
+  identification_code_int: "text",
+  business_code: "text",
+  recurring: "flag",
+  americanexpress: "flag",
+  dinersclub: "flag",
+  securepay: "flag",
+  visa_mpi_merchant_id: "text",
+  mastercard_mpi_merchant_id: "text",
+  visa_bin: "text",
+  mastercard_bin: "text",
+};
+
+export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
+  bambora: schemes,
+  clearhaus: {
+    active: "flag",
+    api_key: "secret",
+    recurring: "flag",
+    payout: "flag",
+    apple_pay: "flag",
+    business_code: "text",
+    mpi_merchant_id: "text",
+  },
+  coinify: { active: "flag", api_key: "secret", api_secret: "secret", ipn_secret: "secret" },
+  elavon: schemes,
+  handelsbanken: schemes,
+  klarna: { active: "flag", eid: "integer", shared_secret: "secret" },
+  klarnapayments: { active: "flag", uid: "text", password: "secret" },
+  mobilepay: { active: "flag", delivery_limited_to: "text" },
+  mobilepayonline: { active: "flag", merchant_id: "integer", delivery_limited_to: "text" },
+  mobilepaysubscriptions: {
+    active: "flag",
+    auth_state: "secret",
+    code_verifier: "secret",
+    last_token_refresh: "integer",
+    nonce: "secret",
+    pending_status: "integer",
+    provider: "text",
+    refresh_token: "secret",
+  },
+  nets: {
+    active: "flag",
+    identification_code: "text",
+    identification_code_int: "text",
+    business_code: "text",
+    recurring: "flag",
+    fbg1886: "flag",
+    secured_by_nets: "flag",
+    americanexpress: "flag",
+    dinersclub: "flag",
+    securepay: "flag",
+    visa_bin: "text",
+    mastercard_bin: "text",
+  },
+  paypal: { active: "flag", recurring: "flag", credit_card: "flag", token: "secret", token_secret: "secret", scope: "text" },
+  paysafecard: { active: "flag", username: "text", password: "secret", currencies: "texts" },
+  resurs: { active: "flag", customer_id: "text", customer_password: "secret" },
+  sofort: {
+    active: "flag",
+    customer_number: "integer",
+    project_id: "integer",
+    api_key: "secret",
+    gateway: "flag",
+    ideal: "flag",
+    ideal_project_id: "integer",
+    ideal_project_password: "secret",
+    ideal_notification_password: "secret",
+  },
+  swedbank: schemes,
+  swish: { active: "flag", merchant_id: "text", cryptography_key_id: "integer" },
+  teller: schemes,
+  trustly: { active: "flag", ideal: "flag", username: "text", password: "secret" },
+  valitor: schemes,
+  viabill: { active: "flag", api_key: "secret" },
+  vipps: {
+    active: "flag",
+    client_id: "text",
+    client_secret: "secret",
+    serial_number: "text",
+    access_token_subscription_key: "secret",
+    ecommerce_subscription_key: "secret",
+    orgno: "text",
+  },
+};
+
+type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/** Every acquirer with every member: what was never set is null, `active` false. */
+export function allAcquirerSettings(set: Settings): Record<string, Record<string, unknown>> {
+  return Object.fromEntries(
+    Object.entries(acquirer_settings).map(([acquirer, kinds]) => [
+      acquirer,
+      Object.fromEntries(
+        Object.keys(kinds).map((name) => [name, set[acquirer]?.[name] ?? (name === "active" ? false : null)]),
+      ),
+    ]),
+  );
+}
+
+/** The settings with every secret text passed through `change` (sealing it, or opening it). */
+export function withSecrets(set: Settings, change: (value: unknown) => unknown): Settings {
+  return Object.fromEntries(
+    Object.entries(set).map(([acquirer, values]) => [
+      acquirer,
+      Object.fromEntries(
+        Object.entries(values).map(([name, value]) => {
+          const secret = acquirer_settings[acquirer as AcquirerName]?.[name] === "secret";
+          return [name, secret && value !== null && value !== "" ? change(value) : value];
+        }),
+      ),
+    ]),
+  );
+}
