@@ -5,15 +5,6 @@ import { X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import {
-  BasicConstraintsExtension,
-  cryptoProvider,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-} from "@peculiar/x509";
 
 const algorithm = {
   name: "RSASSA-PKCS1-v1_5",
@@ -48,7 +39,10 @@ function isGood(pem: string, host: string): boolean {
 }
 
 async function makeCertificate(host: string): Promise<{ cert: string; key: string }> {
-  cryptoProvider.set(webcrypto as unknown as typeof globalThis.crypto);
+  // Loaded only where it is needed: most installations bring their own certificate. The library wants its polyfill first.
+  await import("reflect-metadata");
+  const x509 = await import("@peculiar/x509");
+  x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const names = [
     { type: "dns" as const, value: "localhost" },
@@ -56,7 +50,7 @@ async function makeCertificate(host: string): Promise<{ cert: string; key: strin
     { type: "ip" as const, value: "::1" },
     { type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host },
   ];
-  const cert = await X509CertificateGenerator.createSelfSigned({
+  const cert = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString("hex").replace(/^[89a-f]/, "7"),
     name: "CN=CoolPay",
     notBefore: new Date(Date.now() - day_ms),
@@ -64,11 +58,11 @@ async function makeCertificate(host: string): Promise<{ cert: string; key: strin
     signingAlgorithm: algorithm,
     keys,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names),
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension(names),
     ],
   });
   const key = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return { cert: `${cert.toString("pem")}\n`, key: `${PemConverter.encode(key, "PRIVATE KEY")}\n` };
+  return { cert: `${cert.toString("pem")}\n`, key: `${x509.PemConverter.encode(key, "PRIVATE KEY")}\n` };
 }

@@ -1,112 +1,151 @@
-// Parameter names with brackets, as Rack and PHP write them: `variables[a]=1`, `basket[][qty]=1`, `basket[0][qty]=1`
-// (reference: protocol, section 3). Everything that comes from outside becomes objects without a prototype, so that no
-// name can reach into the program.
+// Parameters as everybody writes them: names with brackets, as Rack and PHP have them (`variables[a]=1`,
+// `basket[][qty]=1`, `basket[0][qty]=1`), and JSON (reference: protocol, section 3). Everything that comes from outside
+// becomes objects without a prototype, so that no name can reach into the program.
 
+import { isUtf8 } from "node:buffer";
 import { Refused } from "../domain/refusal.ts";
 
 export type Params = Record<string, unknown>;
+export type Pair = readonly [name: string, value: string];
 
-// A basket of a thousand lines with five members each; more is a mistake or an attack.
-export const params_max = 5_000;
+// A basket of a thousand lines with five members each, and a thousand for the rest; more is a mistake or an attack.
+export const params_max = 6_000;
+// `variables[a][b]` is 3 deep. Nobody's data is deeper than this, and whoever walks it may recurse.
 export const depth_max = 20;
+// Room for the deepest name that anybody means.
+const name_length_max = 1_000;
 
 const emptyObject = (): Params => Object.create(null) as Params;
 
-export const malformed = (why: string, field = "body"): Refused =>
-  new Refused("malformed_request", { [field]: ["is invalid"] }, { message: `Bad request: ${why}` });
+const isGroup = (value: unknown): value is Params =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Parses a query string or form-encoded body. Throws 400 for wrong encoding, too many or too deep parameters. */
-export function parseForm(text: string): Params {
-  const pairs: (readonly [string, string])[] = [];
-  for (const part of text.split("&", params_max + 2)) {
-    if (part === "") continue;
+/** 400 for what cannot even be read as parameters. Says what is wrong with the request, never what it held. */
+export const malformed = (why: string, parameter = "body"): Refused =>
+  new Refused("malformed_request", { [parameter]: ["is invalid"] }, { message: `Bad request: ${why}` });
+
+/** The bytes as text. Throws 400 unless they are UTF-8: nothing is replaced. */
+export function decodeUtf8(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw malformed("the body is not valid UTF-8");
+  return bytes.toString("utf8");
+}
+
+/** Parses a form-encoded body. Throws 400 for wrong encoding, too many or too deep parameters. */
+export const parseForm = (text: string): Params => fromPairs(formPairs(text));
+
+/** Parses a request's query string, whose bytes Node hands over as Latin-1. Throws as `parseForm` does. */
+export function parseQuery(text: string): Params {
+  const bytes = Buffer.from(text, "latin1");
+  if (!isUtf8(bytes)) throw malformed("the query is not valid UTF-8", "query");
+  return parseForm(bytes.toString("utf8"));
+}
+
+function* formPairs(text: string): Generator<Pair> {
+  for (let start = 0, end = 0; start < text.length; start = end + 1) {
+    end = text.indexOf("&", start);
+    if (end < 0) end = text.length;
+    if (end === start) continue;
+    const part = text.slice(start, end);
     const equals = part.indexOf("=");
-    const name = equals < 0 ? part : part.slice(0, equals);
-    pairs.push([decode(name), equals < 0 ? "" : decode(part.slice(equals + 1))]);
+    yield equals < 0 ? [decode(part), ""] : [decode(part.slice(0, equals)), decode(part.slice(equals + 1))];
   }
-  return fromPairs(pairs);
 }
 
 function decode(text: string): string {
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
+  if (!spaced.includes("%")) return spaced;
   try {
-    return text.includes("%") || text.includes("+") ? decodeURIComponent(text.replaceAll("+", " ")) : text;
+    return decodeURIComponent(spaced);
   } catch {
     throw malformed("a parameter is not valid percent-encoded UTF-8");
   }
 }
 
-/** Builds nested parameters of names with brackets and their values, in order. */
-export function fromPairs(pairs: readonly (readonly [string, unknown])[]): Params {
-  if (pairs.length > params_max) throw malformed(`more than ${params_max} parameters`);
+/** Builds nested parameters of names with brackets and their values, in order. Of a repeated plain one the last counts. */
+export function fromPairs(pairs: Iterable<Pair>): Params {
   const params = emptyObject();
+  let count = 0;
   for (const [name, value] of pairs) {
-    if (typeof value === "string") checkText(value);
-    checkText(name);
+    count += 1;
+    if (count > params_max) throw malformed(`more than ${params_max} parameters`);
+    checkName(name);
+    checkText(value);
     const path = pathOf(name);
     if (path.length > depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
-    if (path[0] !== "") put(params, { path, value, name });
+    if (path[0] === "") continue;
+    if (!put(params, path, value)) throw malformed("a parameter is both a value and a group or list", name);
   }
   return params;
 }
 
 /** `a[b][][c]` -> a, b, "", c. What is not well bracketed is a plain name. */
-function pathOf(name: string): string[] {
+function pathOf(name: string): readonly string[] {
   const open = name.indexOf("[");
-  if (open <= 0 || !/^(\[[^[\]]*\])+$/.test(name.slice(open))) return [checkName(name)];
-  return [name.slice(0, open), ...name.slice(open + 1, -1).split("][")].map(checkName);
-}
-
-function checkName(name: string): string {
-  if (name === "__proto__") throw malformed("a parameter may not be named __proto__");
-  return name;
-}
-
-type Assignment = { readonly path: readonly string[]; readonly value: unknown; readonly name: string };
-
-function put(root: Params, { path, value, name }: Assignment): void {
-  let at: Params = root;
-  for (let i = 0; i < path.length - 1; i++) {
-    const key = path[i] ?? "";
-    if (path[i + 1] !== "") {
-      at = objectIn(at, key, name);
-      continue;
-    }
-    const list = listIn(at, key, name);
-    const rest = path.slice(i + 2);
-    if (rest.length === 0) return void list.push(value);
-    // A new element begins where the last one has this member already.
-    const last = list.at(-1) as Params | undefined;
-    if (last === undefined || typeof last !== "object" || has(last, rest)) list.push(emptyObject());
-    at = list.at(-1) as Params;
-    i += 1;
+  if (open <= 0 || !name.endsWith("]")) return [name];
+  const path = [name.slice(0, open)];
+  for (let at = open; at < name.length; ) {
+    const close = name.indexOf("]", at);
+    const inner = name.slice(at + 1, close);
+    if (name[at] !== "[" || inner.includes("[")) return [name];
+    path.push(inner);
+    at = close + 1;
   }
-  const key = path.at(-1) ?? "";
-  if (typeof at[key] === "object") throw malformed(`the parameter ${name} is both a value and a group`, name);
-  at[key] = value;
+  // On a null prototype the name would be harmless, but what is made of the parameters later may have one.
+  if (path.includes("__proto__")) throw malformed("a parameter may not be named __proto__");
+  return path;
 }
 
-function objectIn(at: Params, key: string, name: string): Params {
-  at[key] ??= emptyObject();
-  const inner = at[key];
-  if (typeof inner !== "object" || Array.isArray(inner)) throw malformed(`the parameter ${name} is both a value and a group`, name);
-  return inner as Params;
+/** False when the path leads through a value, or ends at a group or list. There, an empty value counts as not given. */
+function put(group: Params, [key = "", ...rest]: readonly string[], value: string): boolean {
+  const there = group[key];
+  const free = there === undefined || there === "";
+  if (rest.length === 0) {
+    if (typeof there === "object") return value === "";
+    group[key] = value;
+    return true;
+  }
+  if (rest[0] === "") {
+    if (!free && !Array.isArray(there)) return false;
+    const list: unknown[] = free ? [] : (there as unknown[]);
+    group[key] = list;
+    return add(list, rest.slice(1), value);
+  }
+  if (!free && !isGroup(there)) return false;
+  const inner = free ? emptyObject() : (there as Params);
+  group[key] = inner;
+  return put(inner, rest, value);
 }
 
-function listIn(at: Params, key: string, name: string): unknown[] {
-  at[key] ??= [];
-  const inner = at[key];
-  if (!Array.isArray(inner)) throw malformed(`the parameter ${name} is both a value and a list`, name);
-  return inner;
+/** Rack's rule: a new element begins where the last one has this member already. */
+function add(list: unknown[], rest: readonly string[], value: string): boolean {
+  if (rest.length === 0) return list.push(value) > 0;
+  if (rest[0] === "") {
+    const inner: unknown[] = [];
+    list.push(inner);
+    return add(inner, rest.slice(1), value);
+  }
+  const last = list.at(-1);
+  if (isGroup(last) && !has(last, rest)) return put(last, rest, value);
+  const element = emptyObject();
+  list.push(element);
+  return put(element, rest, value);
 }
 
-function has(value: unknown, path: readonly string[]): boolean {
-  let at = value;
+/** A list within an element never begins a new one: `a[][b][]=1&a[][b][]=2` is one element with two. */
+function has(element: Params, path: readonly string[]): boolean {
+  if (path.includes("")) return false;
+  let at: unknown = element;
   for (const key of path) {
-    if (key === "") return Array.isArray(at) && at.length > 0;
-    if (at === null || typeof at !== "object" || !Object.hasOwn(at, key)) return false;
-    at = (at as Params)[key];
+    if (!isGroup(at) || !Object.hasOwn(at, key)) return false;
+    at = at[key];
   }
   return true;
+}
+
+function checkName(name: string): void {
+  if (name.length > name_length_max) throw malformed(`a parameter's name is longer than ${name_length_max} characters`);
+  if (name === "__proto__") throw malformed("a parameter may not be named __proto__");
+  checkText(name);
 }
 
 /** PostgreSQL stores neither NUL nor half a surrogate pair, and nobody means them. */
@@ -115,28 +154,56 @@ function checkText(text: string): void {
   if (!text.isWellFormed()) throw malformed("a parameter is not valid Unicode");
 }
 
-/** Parsed JSON as parameters: the same limits as a form's. */
-export function fromJson(value: unknown): Params {
-  if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) return emptyObject();
-  if (typeof value !== "object" || Array.isArray(value)) throw new Refused("validation", { body: ["is invalid"] });
-  let count = 0;
+/** A JSON body as parameters, with the limits of a form's. Nothing, `null` and `[]` count as `{}`. Throws 400. */
+export function parseJson(text: string): Params {
+  const bare = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  if (bare.trim() === "") return emptyObject();
+  const value = readJson(bare);
+  if (value === null || (Array.isArray(value) && value.length === 0)) return emptyObject();
+  if (!isGroup(value)) throw new Refused("validation", { body: ["is invalid"] });
+  return value;
+}
 
-  function copy(inner: unknown, depth: number): unknown {
-    count += 1;
-    if (count > params_max) throw malformed(`more than ${params_max} parameters`);
-    if (typeof inner === "string") checkText(inner);
-    if (typeof inner === "number" && Math.abs(inner) > Number.MAX_SAFE_INTEGER) {
-      throw malformed("a number is beyond 2^53 and would be rounded: send it as a string");
-    }
-    if (inner === null || typeof inner !== "object") return inner;
-    if (depth >= depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
-    if (Array.isArray(inner)) return inner.map((item) => copy(item, depth + 1));
-    const object = emptyObject();
-    for (const [key, item] of Object.entries(inner)) {
-      checkText(key);
-      object[checkName(key)] = copy(item, depth + 1);
-    }
-    return object;
+/** JSON from outside, made inert. Throws 400 for what is not JSON, too much, too deep, or no text or number of ours. */
+export function readJson(text: string): unknown {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw malformed("the body is not valid JSON");
   }
-  return copy(value, 0) as Params;
+  return inert(value, [], { count: 0 });
+}
+
+function inert(value: unknown, path: string[], seen: { count: number }): unknown {
+  if (typeof value === "object" && value !== null) {
+    if (path.length >= depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
+    const entries = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value);
+    // What holds nothing counts as one, as a value does: so no body is only brackets.
+    if (entries.length === 0) countOne(seen);
+    const object = emptyObject();
+    const list: unknown[] = [];
+    for (const [key, item] of entries) {
+      checkName(key);
+      path.push(key);
+      const copy = inert(item, path, seen);
+      path.pop();
+      if (Array.isArray(value)) list.push(copy);
+      else object[key] = copy;
+    }
+    return Array.isArray(value) ? list : object;
+  }
+  countOne(seen);
+  if (typeof value === "string") checkText(value);
+  // Beyond 2^53 JSON.parse has rounded already. What shall keep all its digits is sent as a text.
+  if (typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
+    const [first = "body", ...inner] = path;
+    throw new Refused("validation", { [first + inner.map((key) => `[${key}]`).join("")]: ["is invalid"] });
+  }
+  return value;
+}
+
+function countOne(seen: { count: number }): void {
+  seen.count += 1;
+  if (seen.count > params_max) throw malformed(`more than ${params_max} parameters`);
 }

@@ -2,11 +2,9 @@
 
 import type { Endpoint } from "../api/endpoint.ts";
 import { type Config, ownVersion } from "../config.ts";
-import { account } from "./account.ts";
-import { accounts } from "./accounts.ts";
-import { aclResourcesEndpoint } from "./acl-resources.ts";
+import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
-import { agreements } from "./agreements.ts";
+import { agreementEndpoints } from "./agreements.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { currencyEndpoints } from "./currencies.ts";
 import { operationalStatus } from "./operational-status.ts";
@@ -27,7 +25,6 @@ export function endpointsOf({ signup }: Pick<Config, "signup">): readonly Endpoi
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
-    ...agreements,
     ...payments,
     ...paymentLinks,
     ...paymentOperations,
@@ -35,7 +32,7 @@ export function endpointsOf({ signup }: Pick<Config, "signup">): readonly Endpoi
     ...activityEndpoints,
   ];
   endpoints.push(
-    aclResourcesEndpoint(() => endpoints),
+    ...agreementEndpoints(() => endpoints),
     ...referenceEndpoints({ endpoints: () => endpoints, program_version: ownVersion() }),
   );
   return endpoints;

@@ -2,9 +2,8 @@
 
 import { Agent as HttpAgent, type IncomingHttpHeaders, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
 import { checksum, webhookSignature } from "../domain/checksum.ts";
-import { isPrivate, PrivateAddress, publicLookup } from "./private-addresses.ts";
+import { AddressRefused, checkLiteral, guardedLookup } from "./private-addresses.ts";
 
 export type Parcel = {
   readonly id: string;
@@ -62,15 +61,11 @@ export function headersFor(parcel: Parcel, { keys, at }: { keys: readonly string
 }
 
 export function createSender({ allow_private }: { allow_private: boolean }): Sender {
-  const options = { keepAlive: true, maxSockets: connections_per_host_max, ...(allow_private ? {} : { lookup: publicLookup }) };
+  const options = { keepAlive: true, maxSockets: connections_per_host_max, lookup: guardedLookup({ allow_private }) };
   const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
 
-  function post(url: URL, parcel: Parcel, sent: { headers: Record<string, string>; signal: AbortSignal }): Promise<Answer> {
-    // An address written out is never looked up, so it is judged here.
-    const host = url.hostname.replace(/^\[|\]$/g, "");
-    if (!allow_private && (isIP(host) !== 0 || host === "localhost") && (host === "localhost" || isPrivate(host))) {
-      return Promise.reject(new PrivateAddress("the address is not public"));
-    }
+  async function post(url: URL, parcel: Parcel, sent: { headers: Record<string, string>; signal: AbortSignal }): Promise<Answer> {
+    checkLiteral(url.hostname, allow_private);
     const body = Buffer.from(parcel.body);
     const secure = url.protocol === "https:";
     return new Promise((done, failed) => {
@@ -129,7 +124,7 @@ type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders }
 const isSuccess = (status: number): boolean => (status >= 200 && status < 300) || status === 302 || status === 303;
 
 function reasonOf(error: unknown): string {
-  if (error instanceof PrivateAddress) return error.message;
+  if (error instanceof AddressRefused) return "the address is not public";
   const { name, code } = error as { name?: string; code?: string };
   if (name === "TimeoutError" || name === "AbortError") return "no answer in time";
   return code ?? "the connection failed";

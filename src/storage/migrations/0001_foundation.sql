@@ -12,7 +12,7 @@ INSERT INTO counters (name, next) VALUES ('users', 10001), ('accounts', 100001),
 
 -- The application's clock: how far tests (or demo data) have moved it.
 CREATE TABLE clock (
-  only boolean PRIMARY KEY DEFAULT true CHECK (only),
+  single boolean PRIMARY KEY DEFAULT true CHECK (single),
   offset_ms bigint NOT NULL DEFAULT 0
 );
 INSERT INTO clock DEFAULT VALUES;

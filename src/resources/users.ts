@@ -1,0 +1,92 @@
+// Users: signing up, and what a person may see and change of herself (reference: extensions, section 3).
+
+import { type Static, Type } from "typebox";
+import { del, type Endpoint, get, idIn, patch, post } from "../api/endpoint.ts";
+import { email, text } from "../api/fields.ts";
+import { notFound } from "../domain/refusal.ts";
+import { presentUser } from "../services/present.ts";
+import { changeUser, removeUser, type SignupPolicy, signUp } from "../services/users.ts";
+
+const UserShape = Type.Object(
+  {
+    id: Type.Integer(),
+    name: Type.String(),
+    email: Type.Union([Type.String(), Type.Null()]),
+    email_verified: Type.Boolean(),
+    two_factor: Type.Boolean(),
+    created_at: Type.String({ format: "date-time" }),
+  },
+  { title: "User" },
+);
+
+const SignUp = Type.Object({
+  name: text({ max: 100 }),
+  email: email(),
+  password: text({ max: 1_000 }),
+  token: Type.Optional(text({ max: 200, description: "An invitation's one-time token" })),
+});
+
+const Change = Type.Object({
+  name: Type.Optional(text({ max: 100 })),
+  email: Type.Optional(email()),
+  password: Type.Optional(text({ max: 1_000 })),
+  current_password: Type.Optional(text({ max: 1_000, description: "Needed to change e-mail or password" })),
+});
+
+export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[] {
+  return [
+    post("/users", {
+      summary: "Sign up",
+      scope: "anonymous",
+      input: SignUp,
+      output: { 201: UserShape },
+      handle: async ({ services, actor, input }) => {
+        const { name, email, password, token }: Static<typeof SignUp> = input;
+        const user = await signUp(services, actor, { wanted: { name, email, password, token }, policy: signup });
+        return {
+          status: 201,
+          body: presentUser(user),
+          headers: { Location: `${services.addresses.api_url}/users/${user.id}` },
+        };
+      },
+    }),
+    get("/users/:id", {
+      summary: "Read a user (oneself)",
+      scope: "user",
+      input: Type.Object({}),
+      output: { 200: UserShape },
+      handle: ({ user, path }) => {
+        if (idIn(path, "User") !== user.id) throw notFound("User", path.id ?? "");
+        return { status: 200, body: presentUser(user) };
+      },
+    }),
+    get("/user", {
+      summary: "Read oneself",
+      scope: "user",
+      input: Type.Object({}),
+      output: { 200: UserShape },
+      handle: ({ user }) => ({ status: 200, body: presentUser(user) }),
+    }),
+    patch("/user", {
+      summary: "Change oneself",
+      scope: "user",
+      input: Change,
+      output: { 200: UserShape },
+      handle: async ({ services, actor, user, input }) => ({
+        status: 200,
+        body: await changeUser(services, actor, { user, change: input }),
+      }),
+    }),
+    del("/user", {
+      summary: "Delete oneself",
+      description: "Leaves every account; refused while an account would be left without an owner.",
+      scope: "user",
+      input: Type.Object({}),
+      output: { 204: null },
+      handle: async ({ services, actor, user }) => {
+        await removeUser(services, actor, user);
+        return { status: 204 };
+      },
+    }),
+  ];
+}
