@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
-import type { Config } from "./config.ts";
+import { type Config, ownVersion } from "./config.ts";
 import type { Transaction } from "./domain/transaction.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
@@ -102,7 +102,7 @@ export async function startApp({ config, database_url, log, simulator_latency_ms
     log,
   };
 
-  const endpoints = endpointsOf(config);
+  const endpoints = endpointsOf({ signup: config.signup, program_version: ownVersion() });
   const tls = await tlsOf(config);
   const api = createServer({
     services,

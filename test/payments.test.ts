@@ -1,7 +1,7 @@
 // A payment from end to end, through HTTP.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
 
 let app: TestApp;

@@ -1,7 +1,8 @@
 // Building blocks of declared parameters. Each is a JSON Schema, so that the OpenAPI document can show it as it is; what
 // JSON Schema cannot say stands beside it as a function, which disappears when the schema is written out.
 
-import { type TSchema, type TUnsafe, Type } from "typebox";
+import { type TProperties, type TSchema, type TUnsafe, Type } from "typebox";
+import { isGroup, readJson } from "./params.ts";
 
 export type Extra = {
   readonly description?: string;
@@ -11,20 +12,35 @@ export type Extra = {
   readonly message?: string;
 };
 
-/** Beyond JSON Schema: reads a text and answers what it means, or undefined when it means nothing. */
-export type Rules = { readonly read?: (text: string) => unknown; readonly message?: string };
+/** Beyond JSON Schema. */
+export type Rules = {
+  /** Reads a text and answers what it means, or undefined when it means nothing. */
+  readonly read?: (text: string) => unknown;
+  /** Said instead of the usual message. */
+  readonly "x-message"?: string;
+  /** The most that a map may be, written as JSON. */
+  readonly "x-max-bytes"?: number;
+};
+
+const annotated = ({ message, ...extra }: Extra) => ({
+  ...extra,
+  ...(message === undefined ? {} : { "x-message": message }),
+});
 
 type TextOptions = Extra & { readonly min?: number; readonly max?: number; readonly pattern?: RegExp };
 
 // What is stored and shown without a limit of its own.
 const text_max_default = 1_000;
 
+/** A text; numbers and booleans are taken as theirs. Lengths count characters, not UTF-16 units. */
 export const text = ({ min, max = text_max_default, pattern, ...extra }: TextOptions = {}) =>
   Type.String({
     ...(min === undefined ? {} : { minLength: min }),
     maxLength: max,
-    ...(pattern === undefined ? {} : { pattern: pattern.source, read: (value: string) => (pattern.test(value) ? value : undefined) }),
-    ...extra,
+    ...(pattern === undefined
+      ? {}
+      : { pattern: pattern.source, read: (value: string) => (pattern.test(value) ? value : undefined) }),
+    ...annotated(extra),
   });
 
 type NumberOptions = Extra & { readonly min?: number; readonly max?: number };
@@ -32,29 +48,32 @@ type NumberOptions = Extra & { readonly min?: number; readonly max?: number };
 // Typed clients read integers as 32-bit.
 const integer_max = 2 ** 31 - 1;
 
-export const integer = ({ min, max = integer_max, ...extra }: NumberOptions = {}) =>
-  Type.Integer({ minimum: min ?? -integer_max, maximum: max, ...extra });
+/** A whole number; `"100"` and `100.0` are. */
+export const integer = ({ min = -integer_max, max = integer_max, ...extra }: NumberOptions = {}) =>
+  Type.Integer({ minimum: min, maximum: max, ...annotated(extra) });
 
-export const number = ({ min, max, ...extra }: NumberOptions = {}) =>
-  Type.Number({ ...(min === undefined ? {} : { minimum: min }), ...(max === undefined ? {} : { maximum: max }), ...extra });
+export const number = ({ min = -integer_max, max = integer_max, ...extra }: NumberOptions = {}) =>
+  Type.Number({ minimum: min, maximum: max, ...annotated(extra) });
 
 /** Minor units, more than zero. */
 export const amountField = (extra: Extra = {}) =>
   integer({ min: 1, description: "In the currency's smallest unit", ...extra });
 
 /** `1 0 true false yes no on off`, any case. */
-export const flag = (extra: Extra = {}) => Type.Boolean({ ...extra });
+export const flag = (extra: Extra = {}) => Type.Boolean(annotated(extra));
 
+/** One of these words, in exactly this spelling. */
 export const oneOf = <const Value extends string>(values: readonly Value[], extra: Extra = {}) =>
-  Type.Unsafe<Value>({ type: "string", enum: [...values], ...extra }) as TUnsafe<Value>;
+  Type.Unsafe<Value>({ type: "string", enum: [...values], ...annotated(extra) }) as TUnsafe<Value>;
 
 const special = (schema: object, read: (text: string) => unknown, extra: Extra) =>
-  Type.Unsafe<string>({ type: "string", ...schema, read, ...extra });
+  Type.Unsafe<string>({ type: "string", ...schema, read, ...annotated(extra) });
 
 /** An instant: ISO 8601, or `YYYY-MM-DD HH:MM:SS +zzzz` as in filters. Answers ISO 8601 in UTC with whole seconds. */
 export const time = (extra: Extra = {}) => special({ format: "date-time" }, readTime, extra);
 
-const time_pattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?)? ?(Z|UTC|[+ -]\d\d:?\d\d)?$/i;
+const time_pattern =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?)? ?(Z|UTC|[+ -]\d\d:?\d\d)?$/i;
 
 function readTime(value: string): string | undefined {
   const match = time_pattern.exec(value.trim());
@@ -81,8 +100,12 @@ const url_length_max = 2_048;
 
 /** May callbacks and browsers be sent there? Only the form is judged here, not where it leads. */
 export const isHttpUrl = (value: string): boolean =>
-  value.length <= url_length_max && /^https?:\/\/[^\s/]/i.test(value) && !/\s/.test(value) && URL.canParse(value);
+  value.length <= url_length_max &&
+  /^https?:\/\/[^/]/i.test(value) &&
+  !/[\s\p{Cc}]/u.test(value) &&
+  URL.canParse(value);
 
+/** An `http` or `https` address, kept as sent. */
 export const httpUrl = (extra: Extra = {}) =>
   special({ format: "uri", maxLength: url_length_max }, (value) => (isHttpUrl(value) ? value : undefined), extra);
 
@@ -96,25 +119,44 @@ export const email = (extra: Extra = {}) =>
 /** A text that only `read` can judge; it answers what is kept, or undefined. */
 export const judged = (read: (text: string) => string | undefined, extra: Extra = {}) => special({}, read, extra);
 
+// What a shop wants to find again, or an acquirer to know: some words, not documents. They are kept with each payment and
+// sent with each of its callbacks.
+const map_bytes_max = 32_768;
+const map_members_max = 500;
+
+const free_object = {
+  type: "object",
+  additionalProperties: true,
+  maxProperties: map_members_max,
+  "x-max-bytes": map_bytes_max,
+};
+
 /** An object of whatever the caller wants to keep, as sent. */
-export const map = (extra: Extra = {}) =>
-  Type.Unsafe<Record<string, unknown>>({ type: "object", additionalProperties: true, ...extra });
+export const map = (extra: Extra = {}) => Type.Unsafe<Record<string, unknown>>({ ...free_object, ...annotated(extra) });
+
+/** What the shop wants to find again: a map, shown in every answer and callback. */
+export const variables = (extra: Extra = {}) => map({ description: "Whatever the shop wants to find again", ...extra });
 
 /** An object, or a text that holds one as JSON. */
 export const json = (extra: Extra = {}) =>
-  Type.Unsafe<Record<string, unknown>>({ type: "object", additionalProperties: true, read: readJson, ...extra });
+  Type.Unsafe<Record<string, unknown>>({ ...free_object, read: readObject, ...annotated(extra) });
 
-function readJson(value: string): unknown {
+function readObject(value: string): unknown {
   try {
-    const parsed: unknown = JSON.parse(value);
-    return parsed !== null && typeof parsed === "object" && !Array.isArray(parsed) ? parsed : undefined;
+    const parsed = readJson(value);
+    return isGroup(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** Members under one name: `shipping[method]`. One of which nothing is given counts as not given. */
+export const group = <Members extends TProperties>(members: Members, extra: Extra = {}) =>
+  Type.Object(members, annotated(extra));
+
+/** `basket[][qty]=1`, `basket[0][qty]=1` or a JSON array; a single value is a list of one. */
 export const list = <Item extends TSchema>(item: Item, { max, ...extra }: Extra & { readonly max: number }) =>
-  Type.Array(item, { maxItems: max, ...extra });
+  Type.Array(item, { maxItems: max, ...annotated(extra) });
 
 /** May be cleared with JSON null where the endpoint takes nulls. */
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);

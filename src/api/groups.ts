@@ -1,13 +1,44 @@
-// Groups of parameters that several endpoints share (reference: resources, section 0).
+// Groups of parameters that several endpoints share, with the reference's names (resources, sections 0 and 7). Where it
+// gives no limit there is a generous one of ours, because everything outside has one.
 
-import { Type } from "typebox";
-import { integer, list, map, number, oneOf, text } from "./fields.ts";
+import { type Static, Type } from "typebox";
+import { acquirer_names } from "../domain/acquirers.ts";
+import {
+  amountField,
+  date,
+  email,
+  flag,
+  group,
+  httpUrl,
+  integer,
+  json,
+  list,
+  map,
+  number,
+  oneOf,
+  text,
+  variables,
+} from "./fields.ts";
 
-const optional_text = (max = 255) => Type.Optional(text({ max }));
+const text_max = 255;
+const url_max = 2_048;
+const basket_lines_max = 1_000;
+// 0.25 is 25 %. A shop that writes 25 is wrong, but the number is only shown: no reason to lose the sale.
+const vat_rate_max = 100;
+const card_number_max = 40;
+// Wallets' tokens are signed documents.
+const wallet_token_max = 20_000;
+const payment_methods_max = 1_000;
+// Ten years: more is a mistake in the unit.
+const link_deadline_s_max = 10 * 366 * 86_400;
+
+const optional_text = (max = text_max) => Type.Optional(text({ max }));
 
 export const country_code = () => text({ pattern: /^[A-Za-z]{3}$/, description: "ISO 3166-1 alpha-3" });
 
-export const ADDRESS = Type.Object({
+export const VAT_RATE = number({ min: 0, max: vat_rate_max, description: "0.25 is 25 %" });
+
+export const ADDRESS = group({
   name: optional_text(),
   att: optional_text(),
   company_name: optional_text(),
@@ -17,76 +48,114 @@ export const ADDRESS = Type.Object({
   city: optional_text(),
   zip_code: optional_text(),
   region: optional_text(),
-  country_code: optional_text(),
+  // Kept as sent: shops send other forms too, and nothing here depends on it.
+  country_code: Type.Optional(text({ max: text_max, description: "ISO 3166-1 alpha-3" })),
   vat_no: optional_text(),
   phone_number: optional_text(),
   mobile_number: optional_text(),
   email: optional_text(),
 });
+export type AddressInput = Static<typeof ADDRESS>;
 
-const basket_lines_max = 1_000;
-
+/** Every member is required once a line is there. */
 export const BASKET = list(
-  Type.Object({
+  group({
     qty: integer({ min: 0 }),
-    item_no: text({ max: 255 }),
-    item_name: text({ max: 255 }),
+    item_no: text({ max: text_max }),
+    item_name: text({ max: text_max }),
+    // A discount is a line with a negative price.
     item_price: integer({ description: "Per unit, VAT included, in the currency's smallest unit" }),
-    vat_rate: number({ min: 0, max: 10, description: "0.25 is 25 %" }),
+    vat_rate: VAT_RATE,
   }),
   { max: basket_lines_max },
 );
+export type BasketInput = Static<typeof BASKET>;
 
-export const SHIPPING = Type.Object({
+export const SHIPPING = group({
   method: Type.Optional(
     oneOf(["store_pick_up", "home_delivery", "registered_box", "unregistered_box", "pick_up_point", "own_delivery"]),
   ),
   company: optional_text(),
-  amount: Type.Optional(integer({ min: 0, description: "VAT included" })),
-  vat_rate: Type.Optional(number({ min: 0, max: 10 })),
+  amount: Type.Optional(integer({ min: 0, description: "VAT included, in the currency's smallest unit" })),
+  vat_rate: Type.Optional(VAT_RATE),
   tracking_number: optional_text(),
-  tracking_url: optional_text(2_048),
+  tracking_url: optional_text(url_max),
 });
+export type ShippingInput = Static<typeof SHIPPING>;
 
-export const SHOPSYSTEM = Type.Object({ name: optional_text(), version: optional_text() });
+export const SHOPSYSTEM = group({ name: optional_text(), version: optional_text() });
+export type ShopsystemInput = Static<typeof SHOPSYSTEM>;
 
-export const VARIABLES = map({ description: "Whatever the shop wants to find again" });
+export const VARIABLES = variables();
 
-export const VAT_RATE = number({ min: 0, max: 10 });
+export const EXTRAS = map({ description: "For the acquirer alone, by its name: `extras[clearhaus][…]`" });
 
-export const CARD = Type.Object({
-  number: optional_text(40),
+export const CARD = group({
+  number: optional_text(card_number_max),
   expiration: Type.Optional(text({ max: 10, description: "YYMM" })),
   cvd: optional_text(10),
   token: optional_text(),
-  apple_pay_token: optional_text(20_000),
-  mobilepay_online_token: optional_text(20_000),
-  google_pay_token: optional_text(20_000),
+  apple_pay_token: optional_text(wallet_token_max),
+  mobilepay_online_token: optional_text(wallet_token_max),
+  google_pay_token: optional_text(wallet_token_max),
   issued_to: optional_text(),
   brand: Type.Optional(
-    oneOf([
-      "american-express",
-      "dankort",
-      "diners",
-      "fbg1886",
-      "jcb",
-      "maestro",
-      "mastercard",
-      "mastercard-debet",
-      "visa",
-      "visa-electron",
-    ]),
+    oneOf(
+      [
+        "american-express",
+        "dankort",
+        "diners",
+        "fbg1886",
+        "jcb",
+        "maestro",
+        "mastercard",
+        "mastercard-debet",
+        "visa",
+        "visa-electron",
+      ],
+      { description: "Which brand to use of a card that has several" },
+    ),
   ),
-  status: optional_text(10),
+  status: Type.Optional(text({ max: 10, description: "3-D Secure that was done elsewhere, as `eci`, `xav`, `cavv`" })),
   eci: optional_text(10),
   xav: optional_text(),
   cavv: optional_text(),
 });
+export type CardInput = Static<typeof CARD>;
 
-export const NIN = Type.Object({
+export const NIN = group({
   number: optional_text(50),
   country_code: Type.Optional(country_code()),
   gender: Type.Optional(oneOf(["male", "female"])),
 });
+export type NinInput = Static<typeof NIN>;
 
-export const PERSON = Type.Object({ first_name: optional_text(), last_name: optional_text(), email: optional_text() });
+export const PERSON = group({ first_name: optional_text(), last_name: optional_text(), email: optional_text() });
+export type PersonInput = Static<typeof PERSON>;
+
+/** Of PUT `/payments/{id}/link`, in the spelling of today. */
+export const LINK = Type.Object({
+  amount: amountField(),
+  agreement_id: Type.Optional(integer({ min: 1 })),
+  language: Type.Optional(text({ pattern: /^[a-z]{2}$/i, default: "en" })),
+  continue_url: Type.Optional(httpUrl()),
+  cancel_url: Type.Optional(httpUrl()),
+  callback_url: Type.Optional(httpUrl()),
+  payment_methods: optional_text(payment_methods_max),
+  auto_fee: Type.Optional(flag()),
+  branding_id: Type.Optional(integer({ min: 1 })),
+  google_analytics_tracking_id: optional_text(),
+  google_analytics_client_id: optional_text(),
+  acquirer: Type.Optional(oneOf(acquirer_names)),
+  deadline: Type.Optional(integer({ min: 1, max: link_deadline_s_max, description: "Seconds from now" })),
+  framed: Type.Optional(flag()),
+  branding_config: Type.Optional(json({ description: "An object, or its JSON as a text" })),
+  customer_email: Type.Optional(email()),
+  invoice_address_selection: Type.Optional(flag()),
+  shipping_address_selection: Type.Optional(flag()),
+  auto_capture: Type.Optional(flag()),
+  auto_capture_at: Type.Optional(date()),
+  fee_vat: Type.Optional(integer({ min: 0 })),
+  moto: Type.Optional(flag()),
+});
+export type LinkInput = Static<typeof LINK>;

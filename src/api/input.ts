@@ -1,145 +1,231 @@
 // Validation, once per request: parameters in, typed input out, or every parameter that is wrong with what is wrong with
-// it (reference: extensions, section 6). Schemas are compiled to plain functions when the server is made.
+// it (reference: extensions, section 6; protocol, section 3). Schemas are compiled to plain functions when the server is
+// made; the paths that errors are named by are written then, too.
 
 import type { TObject, TSchema } from "typebox";
 import type { Fields } from "../domain/refusal.ts";
 import type { Rules } from "./fields.ts";
+import { isGroup } from "./params.ts";
 
-export type Checked = (params: Readonly<Record<string, unknown>>) =>
+export type Checked = (
+  params: Readonly<Record<string, unknown>>,
+) =>
   | { readonly value: Record<string, unknown>; readonly errors: null }
-  | { readonly value: null; readonly errors: Fields };
+  | { readonly value: Record<string, never>; readonly errors: Fields };
 
-type Errors = Record<string, string[]>;
-/** Answers the value, or undefined after noting what is wrong under `path`. */
-type Reader = (value: unknown, path: string, errors: Errors) => unknown;
-type Schema = TSchema & Rules & { readonly [keyword: string]: unknown };
+/** What is said about a parameter. Clients compare these texts. */
+export const messages = {
+  missing: "is missing",
+  invalid: "is invalid",
+  not_in_list: "does not have a valid value",
+  too_large: "is too large",
+  length: (min: number, max: number) => `must have length between ${min} and ${max}`,
+  too_many: (max: number) => `must have at most ${max} elements`,
+} as const;
 
-const missing = "is missing";
-const invalid = "is invalid";
-const not_in_list = "does not have a valid value";
-
-export function compile(schema: TObject, { nulls }: { nulls: boolean }): Checked {
-  const read = objectReader(schema as unknown as Schema, nulls);
-  return (params) => {
-    const errors: Errors = {};
-    const value = read(params, "", errors) as Record<string, unknown>;
-    return Object.keys(errors).length > 0 ? { value: null, errors } : { value, errors: null };
-  };
-}
-
-const wrong = (errors: Errors, path: string, message: string): undefined => {
-  errors[path] = [...(errors[path] ?? []), message];
+/** The part of JSON Schema that is understood; `compile` throws for anything else. */
+type Schema = Rules & {
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly items?: Schema;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
 };
 
-function readerFor(schema: Schema, nulls: boolean): Reader {
-  const { type, enum: values } = schema as { type?: string; enum?: readonly unknown[] };
-  const options = (schema as { anyOf?: readonly Schema[] }).anyOf;
-  if (options?.[0] !== undefined) return readerFor(options[0], nulls);
-  if (values !== undefined) return (value, path, errors) => (values.includes(value) ? value : wrong(errors, path, schema.message ?? not_in_list));
-  if (type === "string") return textReader(schema);
-  if (type === "integer" || type === "number") return numberReader(schema);
-  if (type === "boolean") return (value, path, errors) => readFlag(value) ?? wrong(errors, path, invalid);
-  if (type === "array") return listReader(schema, nulls);
-  if ((schema as { properties?: object }).properties !== undefined) return objectReader(schema, nulls);
-  return mapReader(schema);
+type Errors = Record<string, string[]>;
+/** Answers what the value means, `wrong` after noting why it means nothing, or undefined when it counts as not given. */
+type Reader = (value: unknown, errors: Errors) => unknown;
+/** Where a schema stands: its parameter's path, and whether JSON null clears. */
+type Place = { readonly path: string; readonly nulls: boolean };
+
+const wrong = Symbol("wrong");
+
+/** What an endpoint's input must be, as a function. `nulls`: JSON null clears what is nullable. */
+export function compile(schema: TObject, { nulls }: { readonly nulls: boolean }): Checked {
+  const members = membersOf(plain(schema), { path: "", nulls });
+  return (params) => {
+    const errors: Errors = {};
+    const value = readMembers(members, params, errors);
+    return Object.keys(errors).length > 0 ? { value: {}, errors } : { value, errors: null };
+  };
 }
 
-/** Null, an empty text or list, where nothing of that kind is meant: as if not given. */
+// TypeBox types a schema's keywords one by one; here they are looked at as what they are, JSON Schema.
+const plain = (schema: TSchema): Schema => schema as unknown as Schema;
+
+/** The same thing wrong with a hundred lines of a basket is said once. */
+function note(errors: Errors, path: string, message: string): typeof wrong {
+  errors[path] ??= [];
+  if (!errors[path].includes(message)) errors[path].push(message);
+  return wrong;
+}
+
+function readerFor(schema: Schema, place: Place): Reader {
+  const meant = schema.anyOf?.find(({ type }) => type !== "null");
+  if (meant !== undefined) return readerFor(meant, place);
+  if (schema.enum !== undefined) return wordReader(schema, place);
+  if (schema.type === "string") return textReader(schema, place);
+  if (schema.type === "integer" || schema.type === "number") return numberReader(schema, place);
+  if (schema.type === "boolean") return flagReader(schema, place);
+  if (schema.type === "array") return listReader(schema, place);
+  if (schema.type === "object")
+    return schema.properties === undefined ? mapReader(schema, place) : groupReader(schema, place);
+  throw new Error(`no such parameter can be read: ${place.path}: ${JSON.stringify(schema)}`);
+}
+
+/** Null, an empty text, a list of nothing: as if not given. */
 const isNothing = (value: unknown): boolean =>
-  value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
+  value === undefined || value === null || value === "" || (Array.isArray(value) && value.every(isNothing));
 
-function objectReader(schema: Schema, nulls: boolean): Reader {
-  const { properties, required = [] } = schema as unknown as { properties: Record<string, Schema>; required?: readonly string[] };
-  const members = Object.entries(properties).map(([name, member]) => ({
-    name,
-    required: required.includes(name),
-    clears: nulls && (member as { anyOf?: readonly Schema[] }).anyOf?.some(({ type }) => type === "null") === true,
-    read: readerFor(member, nulls),
-  }));
-  return (value, path, errors) => {
-    if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(errors, path, invalid);
-    const given = value as Record<string, unknown>;
-    const object: Record<string, unknown> = {};
-    for (const { name, required: needed, clears, read } of members) {
-      const inner = given[name];
-      const inner_path = path === "" ? name : `${path}[${name}]`;
-      if (inner === null && clears) object[name] = null;
-      else if (isNothing(inner)) {
-        if (needed) wrong(errors, inner_path, missing);
-      } else {
-        const read_value = read(inner, inner_path, errors);
-        if (read_value !== undefined) object[name] = read_value;
-      }
+type Member = {
+  readonly name: string;
+  readonly path: string;
+  readonly required: boolean;
+  readonly clears: boolean;
+  readonly read: Reader;
+};
+
+function membersOf({ properties = {}, required = [] }: Schema, { path, nulls }: Place): readonly Member[] {
+  return Object.entries(properties).map(([name, schema]) => {
+    const inner_path = path === "" ? name : `${path}[${name}]`;
+    return {
+      name,
+      path: inner_path,
+      required: required.includes(name),
+      clears: nulls && schema.anyOf?.some(({ type }) => type === "null") === true,
+      read: readerFor(schema, { path: inner_path, nulls }),
+    };
+  });
+}
+
+/** Only declared members are looked at: what nobody declared is ignored. */
+function readMembers(members: readonly Member[], given: Readonly<Record<string, unknown>>, errors: Errors) {
+  const read_members: Record<string, unknown> = {};
+  for (const { name, path, required, clears, read } of members) {
+    const value = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (value === null && clears) {
+      read_members[name] = null;
+      continue;
     }
-    return object;
+    const meant = isNothing(value) ? undefined : read(value, errors);
+    if (meant === wrong) continue;
+    if (meant !== undefined) read_members[name] = meant;
+    else if (required) note(errors, path, messages.missing);
+  }
+  return read_members;
+}
+
+function groupReader(schema: Schema, place: Place): Reader {
+  const members = membersOf(schema, place);
+  const all_optional = members.every(({ required }) => !required);
+  return (value, errors) => {
+    if (!isGroup(value)) return note(errors, place.path, messages.invalid);
+    const read_members = readMembers(members, value, errors);
+    // Modules send a shipment whose every member is empty.
+    return all_optional && Object.keys(read_members).length === 0 ? undefined : read_members;
   };
 }
 
-function textReader(schema: Schema): Reader {
-  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = schema as { minLength?: number; maxLength?: number };
-  const { read, message } = schema;
-  const length_message = message ?? `must have length between ${minLength} and ${maxLength}`;
-  return (value, path, errors) => {
-    if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return wrong(errors, path, message ?? invalid);
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+
+function wordReader(
+  { enum: words = [], "x-message": message = messages.not_in_list }: Schema,
+  { path }: Place,
+): Reader {
+  return (value, errors) => (words.includes(value) ? value : note(errors, path, message));
+}
+
+function textReader(schema: Schema, { path }: Place): Reader {
+  const { minLength: min = 0, maxLength: max = Number.MAX_SAFE_INTEGER, read, "x-message": message } = schema;
+  const length_message = message ?? messages.length(min, max);
+  return (value, errors) => {
+    if (!isScalar(value)) return note(errors, path, message ?? messages.invalid);
     const text = String(value);
-    if (text.length < minLength || text.length > maxLength) return wrong(errors, path, length_message);
+    if (isShorter(text, min) || !isShorter(text, max + 1)) return note(errors, path, length_message);
     if (read === undefined) return text;
-    return read(text) ?? wrong(errors, path, message ?? invalid);
+    return read(text) ?? note(errors, path, message ?? messages.invalid);
   };
 }
 
-function numberReader(schema: Schema): Reader {
-  const { type, minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema as {
-    type?: string;
-    minimum?: number;
-    maximum?: number;
-  };
-  return (value, path, errors) => {
+/** In characters (code points), as JSON Schema counts; they are only counted where that can matter. */
+function isShorter(text: string, length: number): boolean {
+  if (text.length < length) return true;
+  if (text.length >= 2 * length) return false;
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count < length;
+}
+
+function numberReader(schema: Schema, { path }: Place): Reader {
+  const { type, minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
+  const message = schema["x-message"] ?? messages.invalid;
+  return (value, errors) => {
     const number = readNumber(value);
-    const good = number !== undefined && number >= minimum && number <= maximum && (type === "number" || Number.isInteger(number));
-    return good ? number : wrong(errors, path, schema.message ?? invalid);
+    const good = number >= minimum && number <= maximum && (type === "number" || Number.isInteger(number));
+    return good ? number : note(errors, path, message);
   };
 }
 
-/** A number, or a text of one without exponent; PHP modules write whole numbers as `1000.0` too. */
-function readNumber(value: unknown): number | undefined {
-  if (typeof value === "number") return value;
-  return typeof value === "string" && /^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) : undefined;
+/** NaN unless it is one, or a text of one without exponent; PHP modules write whole numbers as `1000.0` too. */
+function readNumber(value: unknown): number {
+  // Adding 0 makes a plain zero of a negative one.
+  if (typeof value === "number") return value + 0;
+  return typeof value === "string" && /^-?\d{1,15}(\.\d{1,15})?$/.test(value) ? Number(value) + 0 : Number.NaN;
 }
 
-const yes = new Set(["1", "true", "yes", "on"]);
-const no = new Set(["0", "false", "no", "off"]);
+const flags: ReadonlyMap<string, boolean> = new Map([
+  ...["1", "true", "yes", "on"].map((word) => [word, true] as const),
+  ...["0", "false", "no", "off"].map((word) => [word, false] as const),
+]);
 
-function readFlag(value: unknown): boolean | undefined {
-  const text = String(value).toLowerCase();
-  return yes.has(text) ? true : no.has(text) ? false : undefined;
-}
-
-function listReader(schema: Schema, nulls: boolean): Reader {
-  const { items, maxItems = Number.POSITIVE_INFINITY } = schema as unknown as { items: Schema; maxItems?: number };
-  const read = readerFor(items, nulls);
-  const of_texts = items.type === "string";
-  return (value, path, errors) => {
-    const given = Array.isArray(value) ? value : numbered(value) ?? (of_texts && typeof value === "string" ? [value] : null);
-    if (given === null) return wrong(errors, path, invalid);
-    if (given.length > maxItems) return wrong(errors, path, `must have at most ${maxItems} elements`);
-    return given.filter((item) => !isNothing(item)).map((item) => read(item, `${path}[]`, errors));
+function flagReader({ "x-message": message = messages.invalid }: Schema, { path }: Place): Reader {
+  return (value, errors) => {
+    if (typeof value === "boolean") return value;
+    const meant = isScalar(value) ? flags.get(String(value).toLowerCase()) : undefined;
+    return meant ?? note(errors, path, message);
   };
 }
 
-/** `basket[0][qty]`, `basket[1][qty]`: a list with its numbers written out. */
-function numbered(value: unknown): unknown[] | null {
-  if (value === null || typeof value !== "object") return null;
+function listReader({ items = {}, maxItems: max = Number.POSITIVE_INFINITY }: Schema, { path, nulls }: Place): Reader {
+  const read = readerFor(items, { path: `${path}[]`, nulls });
+  return (value, errors) => {
+    const given = Array.isArray(value) ? value : isScalar(value) ? [value] : numbered(value);
+    if (given === null) return note(errors, path, messages.invalid);
+    if (given.length > max) return note(errors, path, messages.too_many(max));
+    const meant = given.filter((item) => !isNothing(item)).map((item) => read(item, errors));
+    if (meant.includes(wrong)) return wrong;
+    const list = meant.filter((item) => item !== undefined);
+    return list.length === 0 ? undefined : list;
+  };
+}
+
+/** `basket[0][qty]`, `basket[1][qty]`: a list with its numbers written out. Null for any other object. */
+function numbered(value: unknown): readonly unknown[] | null {
+  if (!isGroup(value)) return null;
   const entries = Object.entries(value);
   if (!entries.every(([key]) => /^\d{1,6}$/.test(key))) return null;
   return entries.sort(([a], [b]) => Number(a) - Number(b)).map(([, item]) => item);
 }
 
-function mapReader(schema: Schema): Reader {
-  const { read } = schema;
-  return (value, path, errors) => {
+function mapReader(schema: Schema, { path }: Place): Reader {
+  const {
+    read,
+    maxProperties = Number.POSITIVE_INFINITY,
+    "x-max-bytes": bytes_max = Number.POSITIVE_INFINITY,
+  } = schema;
+  return (value, errors) => {
     const object = typeof value === "string" ? read?.(value) : value;
-    if (object === undefined || object === null || typeof object !== "object" || Array.isArray(object)) return wrong(errors, path, invalid);
-    return object;
+    if (!isGroup(object)) return note(errors, path, schema["x-message"] ?? messages.invalid);
+    const is_large =
+      Object.keys(object).length > maxProperties || Buffer.byteLength(JSON.stringify(object)) > bytes_max;
+    return is_large ? note(errors, path, messages.too_large) : object;
   };
 }

@@ -19,7 +19,10 @@ type Part = { readonly headers: string; readonly bytes: Buffer };
 const broken = (): Refused => malformed("the multipart body is broken");
 
 /** Parameters and files of a multipart body. Throws 400 for what is broken, cut short, or too much. */
-export function parseMultipart(bytes: Buffer, content_type: string): { readonly params: Params; readonly files: Files } {
+export function parseMultipart(
+  bytes: Buffer,
+  content_type: string,
+): { readonly params: Params; readonly files: Files } {
   const boundary = argumentsOf(content_type).get("boundary") ?? "";
   if (boundary === "" || boundary.length > boundary_length_max) throw broken();
   const pairs: Pair[] = [];
@@ -39,7 +42,11 @@ export function parseMultipart(bytes: Buffer, content_type: string): { readonly 
       if (files_count > files_max) throw malformed(`more than ${files_max} files`);
       const [type = ""] = headerIn(part.headers, "content-type").split(";");
       const base_name = filename.split(/[\\/]/).at(-1) ?? "";
-      files[name] = { name: base_name, type: type.trim().toLowerCase() || "application/octet-stream", bytes: part.bytes };
+      files[name] = {
+        name: base_name,
+        type: type.trim().toLowerCase() || "application/octet-stream",
+        bytes: part.bytes,
+      };
     }
   }
   return { params: fromPairs(pairs), files };

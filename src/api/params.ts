@@ -17,7 +17,7 @@ const name_length_max = 1_000;
 
 const emptyObject = (): Params => Object.create(null) as Params;
 
-const isGroup = (value: unknown): value is Params =>
+export const isGroup = (value: unknown): value is Params =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** 400 for what cannot even be read as parameters. Says what is wrong with the request, never what it held. */

@@ -1,7 +1,7 @@
 // Every endpoint of the API, in the order of the reference.
 
 import type { Endpoint } from "../api/endpoint.ts";
-import { type Config, ownVersion } from "../config.ts";
+import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
@@ -16,7 +16,9 @@ import { referenceEndpoints } from "./reference.ts";
 import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
 
-export function endpointsOf({ signup }: Pick<Config, "signup">): readonly Endpoint[] {
+type Options = { readonly signup: SignupPolicy; readonly program_version: string };
+
+export function endpointsOf({ signup, program_version }: Options): readonly Endpoint[] {
   const endpoints: Endpoint[] = [
     ...ping,
     ...versionEndpoints,
@@ -33,7 +35,7 @@ export function endpointsOf({ signup }: Pick<Config, "signup">): readonly Endpoi
   ];
   endpoints.push(
     ...agreementEndpoints(() => endpoints),
-    ...referenceEndpoints({ endpoints: () => endpoints, program_version: ownVersion() }),
+    ...referenceEndpoints({ endpoints: () => endpoints, program_version }),
   );
   return endpoints;
 }
