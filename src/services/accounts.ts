@@ -48,7 +48,7 @@ export async function openAccount(
       { name: "Payment Window", service: "payment_window", locked: true },
       { name: "API User", service: "api_user", locked: false },
     ] as const) {
-      const user_id = await insertUser(db, { name, email: null, password_hash: null, system_user: true, created_at });
+      const user_id = await insertUser(db, { name, email: null, password_hash: null, is_system: true, created_at });
       await insertAgreement(db, { ...common, user_id, owner: false, service, locked, permissions: null, ...newKey(seal) });
     }
     await writeActivity(

@@ -111,7 +111,7 @@ export async function createAgreement(services: Services, actor: Actor, { wanted
           })
         : await insertAgreement(db, {
             ...common,
-            user_id: await insertUser(db, { name: system_user, email: null, password_hash: null, system_user: true, created_at }),
+            user_id: await insertUser(db, { name: system_user, email: null, password_hash: null, is_system: true, created_at }),
             accepted: true,
             ...newKey(seal),
           });

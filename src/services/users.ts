@@ -51,7 +51,7 @@ export async function signUp(services: Services, actor: Actor, { wanted, policy 
     return await inTransaction(pool, async (db) => {
       const invitation = token === undefined ? null : await agreementByInvitation(db, invitationHash(token));
       if (token !== undefined && invitation === null) throw new Refused("validation", { token: ["is invalid"] });
-      const id = await insertUser(db, { name, email, password_hash, system_user: false, created_at });
+      const id = await insertUser(db, { name, email, password_hash, is_system: false, created_at });
       const user = await userById(db, id);
       if (user === null) throw new Error("a new user cannot be read");
       if (invitation !== null) await acceptAs(services, db, { agreement: invitation, user, actor: { ...actor, user_id: id, name } });

@@ -21,7 +21,7 @@ export type UserRow = {
   readonly email: string | null;
   readonly email_verified: boolean;
   readonly password_hash: string | null;
-  readonly system_user: boolean;
+  readonly is_system: boolean;
   readonly created_at: Date;
 };
 
@@ -49,7 +49,7 @@ export type AgreementRow = {
 export type Db = Pick<pg.Pool, "query">;
 
 const agreement_columns = `a.id, a.account_id, a.user_id, u.name AS user_name, u.email AS user_email,
-  u.system_user AS user_is_system, a.invited_email, a.invitation_hash, a.owner, a.service, a.locked, a.accepted,
+  u.is_system AS user_is_system, a.invited_email, a.invitation_hash, a.owner, a.service, a.locked, a.accepted,
   a.description, a.permissions, a.ip_restriction, a.key_sealed, a.created_at`;
 const agreements = `SELECT ${agreement_columns} FROM agreements a
   JOIN accounts c ON c.id = a.account_id LEFT JOIN users u ON u.id = a.user_id
@@ -72,7 +72,7 @@ export const agreementsOfAccount = async (db: Db, account_id: number): Promise<A
   (await db.query<AgreementRow>(`${agreements} AND a.account_id = $1 ORDER BY a.id`, [account_id])).rows;
 
 export const userByEmail = (db: Db, email: string) =>
-  first<UserRow>(db, "SELECT * FROM users WHERE email = $1 AND deleted_at IS NULL AND NOT system_user", [
+  first<UserRow>(db, "SELECT * FROM users WHERE email = $1 AND deleted_at IS NULL AND NOT is_system", [
     email.toLowerCase(),
   ]);
 
@@ -131,8 +131,8 @@ export type NewUser = Omit<UserRow, "id" | "email_verified"> & { readonly email_
 export async function insertUser(db: Db, user: NewUser): Promise<number> {
   const id = await nextCounter(db, "users");
   await db.query(
-    `INSERT INTO users (id, name, email, email_verified, password_hash, system_user, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [id, user.name, user.email?.toLowerCase() ?? null, user.email_verified ?? false, user.password_hash, user.system_user, user.created_at],
+    `INSERT INTO users (id, name, email, email_verified, password_hash, is_system, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [id, user.name, user.email?.toLowerCase() ?? null, user.email_verified ?? false, user.password_hash, user.is_system, user.created_at],
   );
   return id;
 }

@@ -23,7 +23,7 @@ CREATE TABLE users (
   email text COLLATE "C" UNIQUE,                -- lower case; null for system users
   email_verified boolean NOT NULL DEFAULT false,
   password_hash text,                           -- argon2id; null for system users
-  system_user boolean NOT NULL DEFAULT false,
+  is_system boolean NOT NULL DEFAULT false,
   created_at timestamptz NOT NULL,
   deleted_at timestamptz
 );
