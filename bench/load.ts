@@ -27,7 +27,8 @@ let count = 0;
 function requestText({ authorization, method, path, body, unique, port }: Job): string {
   count += 1;
   const text = body?.replace("%", `${unique}${count}`) ?? "";
-  const length = body === null ? "" : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
+  const length =
+    body === null ? "" : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
   return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\nAccept-Version: v10\r\n${length}\r\n${text}`;
 }
 

@@ -37,7 +37,8 @@ function pgbenchPath(): string {
   return found ?? "pgbench";
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
 function pgbench(url: string, script_file: string): number {
   const arguments_ = ["-n", "-M", "prepared", "-c", "16", "-j", "1", "-T", String(seconds), "-f", script_file, url];
@@ -59,19 +60,23 @@ type Server = { readonly port: number; readonly pid: number; readonly stop: () =
 /** The real program, as `coolpay start` runs it, over this database. */
 async function startServer(url: string, data_dir: string): Promise<Server> {
   const port = 20_000 + (process.pid % 20_000);
-  const child = spawn(process.execPath, ["--max-semi-space-size=16", new URL("../src/main.ts", import.meta.url).pathname, "start"], {
-    env: {
-      PATH: process.env.PATH,
-      DATABASE_URL: url,
-      COOLPAY_DATA_DIR: data_dir,
-      COOLPAY_DEMO: "0",
-      COOLPAY_API_PORT: String(port),
-      COOLPAY_WINDOW_PORT: "0",
-      COOLPAY_MANAGER_PORT: "0",
-      COOLPAY_METRICS_PORT: "0",
+  const child = spawn(
+    process.execPath,
+    ["--max-semi-space-size=16", new URL("../src/main.ts", import.meta.url).pathname, "start"],
+    {
+      env: {
+        PATH: process.env.PATH,
+        DATABASE_URL: url,
+        COOLPAY_DATA_DIR: data_dir,
+        COOLPAY_DEMO: "0",
+        COOLPAY_API_PORT: String(port),
+        COOLPAY_WINDOW_PORT: "0",
+        COOLPAY_MANAGER_PORT: "0",
+        COOLPAY_METRICS_PORT: "0",
+      },
+      stdio: ["ignore", "ignore", "inherit"],
     },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  );
   const ended = new Promise<void>((done) => child.once("exit", () => done()));
   for (let tries = 0; ; tries++) {
     const up = await fetch(`http://127.0.0.1:${port}/ping`).then(
@@ -103,7 +108,9 @@ async function merchantKey(port: number): Promise<string> {
       method,
       headers: {
         "Content-Type": "application/json",
-        ...(path === "/users" ? {} : { Authorization: `Basic ${Buffer.from(`${email}:${password}`).toString("base64")}` }),
+        ...(path === "/users"
+          ? {}
+          : { Authorization: `Basic ${Buffer.from(`${email}:${password}`).toString("base64")}` }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
@@ -126,8 +133,11 @@ async function main(): Promise<number> {
   let server: Server | null = null;
   try {
     await database.query(tables);
-    const show = async (name: string): Promise<string> => String(Object.values((await database.query(`SHOW ${name}`)).rows[0])[0]);
-    console.log(`fsync ${await show("fsync")}, synchronous_commit ${await show("synchronous_commit")}, PostgreSQL ${await show("server_version")}`);
+    const show = async (name: string): Promise<string> =>
+      String(Object.values((await database.query(`SHOW ${name}`)).rows[0])[0]);
+    console.log(
+      `fsync ${await show("fsync")}, synchronous_commit ${await show("synchronous_commit")}, PostgreSQL ${await show("server_version")}`,
+    );
     const script_file = join(folder, "three-inserts.sql");
     writeFileSync(script_file, script);
     server = await startServer(embedded.url, folder);
@@ -152,10 +162,13 @@ async function main(): Promise<number> {
     }
     const rows = (await stored(database)) - before;
     const created = creates.reduce((sum, { answers }) => sum + (answers["201"] ?? 0), 0);
-    const others = creates.reduce((sum, { answers }) => sum + Object.values(answers).reduce((a, b) => a + b, 0), 0) - created;
+    const others =
+      creates.reduce((sum, { answers }) => sum + Object.values(answers).reduce((a, b) => a + b, 0), 0) - created;
     const ratio = median(creates.map(({ per_second }) => per_second)) / median(plain);
     console.log(`rows stored ${rows}, 201s counted ${created}, other answers ${others}`);
-    console.log(`POST /payments at ${connections} connections reaches ${ratio.toFixed(2)} of pgbench -M prepared -c16 -j1 (promised: ${ratio_min.toFixed(1)})`);
+    console.log(
+      `POST /payments at ${connections} connections reaches ${ratio.toFixed(2)} of pgbench -M prepared -c16 -j1 (promised: ${ratio_min.toFixed(1)})`,
+    );
     return ratio >= ratio_min && rows === created && others === 0 ? 0 : 1;
   } finally {
     await server?.stop();

@@ -4,7 +4,18 @@
 // Plain JavaScript without dependencies, because it runs before anything is installed.
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,8 +25,8 @@ const at = (...names) => join(project, ...names);
 const program = at("src", "main.ts");
 const scripts = { test: at("test", "run.ts"), bench: at("bench", "run.ts"), shows: at("test", "shows.ts") };
 const checks = [
-  [at("node_modules", "typescript", "bin", "tsc"), "-p", project],
-  [at("node_modules", "@biomejs", "biome", "bin", "biome"), "check", project],
+  [at("node_modules", "typescript", "bin", "tsc"), "-p", "."],
+  [at("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."],
 ];
 
 // Packages that hold nothing but Node's binary, so that no install script is needed.
@@ -32,6 +43,9 @@ const repeat_ms = 500;
 
 /** Something that a person has to do; the message says what. */
 class Stuck extends Error {}
+
+/** We were asked to stop while installing. */
+class Stopped extends Error {}
 
 const forwarded = ["SIGINT", "SIGTERM", "SIGHUP"];
 let child = null;
@@ -89,9 +103,8 @@ async function npm(args, { cwd, what }) {
   } catch (error) {
     result = { code: 1, output: error.message };
   }
-  if (asked !== null) endLike({ code: null, signal: asked });
-  else if (result.code !== 0) throw new Stuck(`${what} (npm: ${reasonIn(result.output)})`);
-  return asked === null || new Promise(() => {});
+  if (asked !== null) throw new Stopped();
+  if (result.code !== 0) throw new Stuck(`${what} (npm: ${reasonIn(result.output)})`);
 }
 
 /** The first lines in which npm says what is wrong, as one. */
@@ -103,11 +116,16 @@ const reasonIn = (output) =>
     .map((line) => line.replace(/^npm (error|ERR!) */, ""))
     .join(" ") || output.trim().slice(0, 200);
 
+/** An install that was killed an hour ago or more. */
+const isLeftover = (name) => name.startsWith("new-") && Date.now() - statSync(at(".node", name)).mtimeMs > 3_600_000;
+
 /** Makes something in a folder of its own and moves it into place when whole: a kill in the middle leaves no half. */
 async function install(make) {
   let folder;
   try {
     mkdirSync(at(".node"), { recursive: true });
+    for (const name of readdirSync(at(".node")).filter(isLeftover))
+      rmSync(at(".node", name), { recursive: true, force: true });
     folder = mkdtempSync(at(".node", "new-"));
   } catch (error) {
     throw new Stuck(`The folder ${project} cannot be written (${error.code})`);
@@ -136,27 +154,34 @@ const readJson = (file) => {
   }
 };
 
-/** Whether every package of the lock file is there in its version. npm's own list is written when all are. */
-function packagesAreThere() {
+/** Whether the packages of the lock file are there in their versions. npm writes its own list when all are. */
+function packagesAreThere({ tools }) {
   const wanted = readJson(at("package-lock.json"))?.packages;
   if (wanted === undefined) return true;
   const have = readJson(at("node_modules", ".package-lock.json"))?.packages;
-  const missing = ([name, { version, optional }]) => name !== "" && !optional && have[name]?.version !== version;
-  return have !== undefined && !Object.entries(wanted).some(missing);
+  const isNeeded = ([name, { dev, optional, devOptional }]) =>
+    name !== "" && !optional && !devOptional && (tools || !dev);
+  return (
+    have !== undefined &&
+    Object.entries(wanted)
+      .filter(isNeeded)
+      .every(([name, { version }]) => have[name]?.version === version)
+  );
 }
 
-async function bringPackages() {
-  if (packagesAreThere()) return;
+async function bringPackages(needs) {
+  if (packagesAreThere(needs)) return;
   console.error("Installing packages (npm ci) …");
   await install(async (folder) => {
     for (const name of ["package.json", "package-lock.json", ".npmrc"]) {
       if (existsSync(at(name))) cpSync(at(name), join(folder, name));
     }
-    await npm(["ci"], {
+    await npm(["ci", "--include=dev"], {
       cwd: folder,
       what: "The packages could not be installed: check the network, then run npm ci --ignore-scripts",
     });
-    if (packagesAreThere()) return;
+    // Another process may have been faster.
+    if (packagesAreThere(needs)) return;
     if (existsSync(at("node_modules"))) move(at("node_modules"), join(folder, "old"));
     mkdirSync(join(folder, "node_modules"), { recursive: true });
     move(join(folder, "node_modules"), at("node_modules"));
@@ -185,7 +210,7 @@ async function bringNode(home) {
   console.error(`Node ${process.versions.node} is older than 22.18: bringing Node ${node_major} into .node (once) …`);
   await install(async (folder) => {
     writeFileSync(join(folder, "package.json"), "{}");
-    const args = ["install", "--prefix", folder, "--no-save", "--no-package-lock", "--force", `${name}@${node_major}`];
+    const args = ["install", "--prefix", folder, "--no-save", "--no-package-lock", `${name}@${node_major}`];
     await npm(args, { cwd: folder, what: `${advice}; a Node of its own could not be brought` });
     move(join(folder, "node_modules", name), home);
   });
@@ -193,7 +218,7 @@ async function bringNode(home) {
 
 async function main() {
   const [command = "start", ...rest] = process.argv.slice(2);
-  await bringPackages();
+  await bringPackages({ tools: command === "check" || Object.hasOwn(scripts, command) });
   const node = await findNode();
   if (command === "check") {
     let worst = 0;
@@ -209,6 +234,7 @@ async function main() {
 }
 
 main().catch((error) => {
+  if (error instanceof Stopped) return endLike({ code: null, signal: asked });
   console.error(error instanceof Stuck ? `${error.message}.` : (error.stack ?? error));
   process.exit(1);
 });

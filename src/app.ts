@@ -17,11 +17,11 @@ import { createHealth } from "./services/health.ts";
 import { presentPayment } from "./services/present.ts";
 import { createSeal, masterKey } from "./services/seal.ts";
 import type { Services } from "./services/services.ts";
+import { readClock } from "./storage/clock.ts";
 import { committer } from "./storage/commit.ts";
 import { idSource } from "./storage/ids.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
-import { readClock } from "./storage/clock.ts";
 import { ownCertificate } from "./tls.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
@@ -148,7 +148,8 @@ export async function startApp({ config, database_url, log, simulator_latency_ms
     async stop() {
       await closeFaces();
       const deadline = performance.now() + drain_ms;
-      while (services.running.size > 0 && performance.now() < deadline) await new Promise((done) => setTimeout(done, 20));
+      while (services.running.size > 0 && performance.now() < deadline)
+        await new Promise((done) => setTimeout(done, 20));
       await Promise.all(loops.map((loop) => loop.stop()));
       await callbacks.stop();
       await leases.stop();

@@ -36,7 +36,9 @@ type Question = { readonly what: string; readonly sql: string };
 async function ask(client: pg.PoolClient, { what, sql }: Question): Promise<string[]> {
   const { rows } = await client.query<Record<string, unknown>>(`${sql} LIMIT ${differences_max}`);
   return rows.map(({ type, account_id, id, ...found }) => {
-    const details = Object.entries(found).map(([name, value]) => `${name} ${value === null ? "nothing" : String(value)}`);
+    const details = Object.entries(found).map(
+      ([name, value]) => `${name} ${value === null ? "nothing" : String(value)}`,
+    );
     return `${String(type)} ${String(id)} of account ${String(account_id)}: ${what} (${details.join(", ")})`;
   });
 }

@@ -25,7 +25,10 @@ export async function runMany({ config, database_url, log }: Options): Promise<R
   cluster.on("exit", (worker, code, signal) => {
     if (stopping) return;
     log.error({ pid: worker.process.pid, code, signal }, "a process ended by itself and is replaced");
-    setTimeout(() => start().catch((error: unknown) => log.error({ error: String(error) }, "a process could not be replaced")), restart_pause_ms);
+    setTimeout(
+      () => start().catch((error: unknown) => log.error({ error: String(error) }, "a process could not be replaced")),
+      restart_pause_ms,
+    );
   });
   // The first one migrates; the others find that done.
   const { addresses } = await start();

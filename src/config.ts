@@ -47,10 +47,12 @@ export const settings = {
   COOLPAY_MANAGER_URL: "Public address of the manager; made of host and port",
   COOLPAY_DATA_DIR: "Folder of the embedded database and the master key; ./data",
   COOLPAY_PROCESSES: "Processes that serve and work; 1 under start, one per core under serve",
-  COOLPAY_MASTER_KEY_FILE: "File of the key that seals secrets; made in the data folder under start, required under serve",
+  COOLPAY_MASTER_KEY_FILE:
+    "File of the key that seals secrets; made in the data folder under start, required under serve",
   COOLPAY_DEMO: "1: fill an empty database with a demo merchant; 1 under start, not available under serve",
   COOLPAY_TEST_CLOCK: "1: POST /clock on the metrics listener moves the application's time; not available under serve",
-  COOLPAY_ALLOW_PRIVATE_CALLBACKS: "1: callbacks may go to loopback and private addresses; 1 under start, 0 under serve",
+  COOLPAY_ALLOW_PRIVATE_CALLBACKS:
+    "1: callbacks may go to loopback and private addresses; 1 under start, 0 under serve",
   COOLPAY_SIGNUP: "Who may sign up: open, invite or closed; open under start, invite under serve",
   COOLPAY_TLS: "self: serve TLS with a certificate of our own making, kept in the data folder",
   COOLPAY_TLS_CERT: "File of the TLS certificate (PEM, with its chain)",
@@ -115,13 +117,17 @@ export function readConfig(mode: Mode, environment: Environment): Config {
 
 function missingUnderServe(config: Config, environment: Environment): string[] {
   const problems: string[] = [];
-  if (config.database_url === null) problems.push("DATABASE_URL is missing: serve needs a PostgreSQL of your own, 15 or newer.");
-  if (!environment.COOLPAY_MASTER_KEY_FILE) problems.push("COOLPAY_MASTER_KEY_FILE is missing: the file that holds 32 random bytes, base64.");
+  if (config.database_url === null)
+    problems.push("DATABASE_URL is missing: serve needs a PostgreSQL of your own, 15 or newer.");
+  if (!environment.COOLPAY_MASTER_KEY_FILE)
+    problems.push("COOLPAY_MASTER_KEY_FILE is missing: the file that holds 32 random bytes, base64.");
   for (const name of ["COOLPAY_API_URL", "COOLPAY_WINDOW_URL", "COOLPAY_MANAGER_URL"] as const) {
     if (!environment[name]) problems.push(`${name} is missing: ${settings[name].split(";")[0]}.`);
   }
-  if (config.demo) problems.push("COOLPAY_DEMO is not available under serve: demo data does not belong among real payments.");
-  if (config.test_clock) problems.push("COOLPAY_TEST_CLOCK is not available under serve: real payments need the real time.");
+  if (config.demo)
+    problems.push("COOLPAY_DEMO is not available under serve: demo data does not belong among real payments.");
+  if (config.test_clock)
+    problems.push("COOLPAY_TEST_CLOCK is not available under serve: real payments need the real time.");
   return problems;
 }
 
@@ -156,11 +162,15 @@ function reader(environment: Environment, problems: string[]) {
     url(name: Setting): string | null {
       const value = text(name);
       if (value === null) return null;
-      if (!/^https?:\/\/[^\s/]/.test(value) || !URL.canParse(value)) problems.push(`${name} must be an http or https address, not ${value}.`);
+      if (!/^https?:\/\/[^\s/]/.test(value) || !URL.canParse(value))
+        problems.push(`${name} must be an http or https address, not ${value}.`);
       return value.replace(/\/+$/, "");
     },
     ranges(name: Setting): string[] {
-      const ranges = (text(name) ?? "").split(",").map((part) => part.trim()).filter((part) => part !== "");
+      const ranges = (text(name) ?? "")
+        .split(",")
+        .map((part) => part.trim())
+        .filter((part) => part !== "");
       for (const range of ranges) {
         if (!isRange(range)) problems.push(`${name} must hold addresses or ranges such as 10.0.0.0/8, not ${range}.`);
       }
@@ -185,7 +195,8 @@ function tlsIn(read: Reader, problems: string[]): Config["tls"] {
     problems.push("COOLPAY_TLS_CERT and COOLPAY_TLS_KEY belong together: one of them is missing.");
     return null;
   }
-  for (const file of [cert_file, key_file]) if (!existsSync(file)) problems.push(`The TLS file ${file} does not exist.`);
+  for (const file of [cert_file, key_file])
+    if (!existsSync(file)) problems.push(`The TLS file ${file} does not exist.`);
   return { cert_file, key_file };
 }
 

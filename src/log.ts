@@ -7,7 +7,17 @@ import type { Log as ServicesLog } from "./services/services.ts";
 
 export type Log = ServicesLog & { readonly request: (line: RequestLine) => void };
 
-const secret_names = ["authorization", "api_key", "private_key", "password", "token", "number", "cvd", "card", "cookie"];
+const secret_names = [
+  "authorization",
+  "api_key",
+  "private_key",
+  "password",
+  "token",
+  "number",
+  "cvd",
+  "card",
+  "cookie",
+];
 const redacted = secret_names.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 type Destination = { readonly write: (text: string) => void };

@@ -1,16 +1,16 @@
 // The command line: `coolpay start` on a laptop, `coolpay serve` in production, and the operator's tools.
 
 import cluster from "node:cluster";
+import { startApp } from "./app.ts";
 import { audit } from "./audit.ts";
+import { type Running, runMany, runWorker } from "./cluster.ts";
 import { BadSetting, type Config, readConfig, settings } from "./config.ts";
+import { makeDemo } from "./demo.ts";
+import { jsonLog, type Log, readableLog } from "./log.ts";
 import { SealError } from "./services/seal.ts";
 import { CannotStart, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
-import { startApp } from "./app.ts";
-import { makeDemo } from "./demo.ts";
-import { jsonLog, type Log, readableLog } from "./log.ts";
-import { type Running, runMany, runWorker } from "./cluster.ts";
 import { demoKey, paymentCount, welcome } from "./welcome.ts";
 
 const usage = `coolpay <command>
@@ -31,18 +31,20 @@ ${Object.entries(settings)
 const commands: Readonly<Record<string, () => Promise<number>>> = {
   start: () => run(readConfig("start", process.env)),
   serve: () => run(readConfig("serve", process.env)),
-  migrate: () => withDatabase(async (url) => {
-    const pool = createPool({ url, max: 2, name: "migrate" });
-    const count = await migrate(pool).finally(() => pool.end());
-    console.log(count === 0 ? "The database is up to date." : `Applied ${count} migrations.`);
-    return 0;
-  }),
-  audit: () => withDatabase(async (url) => {
-    const { differences } = await audit(url);
-    for (const line of differences) console.log(line);
-    console.log(differences.length === 0 ? "books balance" : `${differences.length} differences`);
-    return differences.length === 0 ? 0 : 1;
-  }),
+  migrate: () =>
+    withDatabase(async (url) => {
+      const pool = createPool({ url, max: 2, name: "migrate" });
+      const count = await migrate(pool).finally(() => pool.end());
+      console.log(count === 0 ? "The database is up to date." : `Applied ${count} migrations.`);
+      return 0;
+    }),
+  audit: () =>
+    withDatabase(async (url) => {
+      const { differences } = await audit(url);
+      for (const line of differences) console.log(line);
+      console.log(differences.length === 0 ? "books balance" : `${differences.length} differences`);
+      return differences.length === 0 ? 0 : 1;
+    }),
   help: async () => {
     console.log(usage);
     return 0;
@@ -64,7 +66,10 @@ async function withDatabase(work: (url: string) => Promise<number>): Promise<num
 async function run(config: Config): Promise<number> {
   const log = config.mode === "start" ? readableLog() : jsonLog();
   const began = performance.now();
-  const embedded = config.database_url === null ? await startEmbedded({ data_dir: config.data_dir, log: (text) => log.info({}, text) }) : null;
+  const embedded =
+    config.database_url === null
+      ? await startEmbedded({ data_dir: config.data_dir, log: (text) => log.info({}, text) })
+      : null;
   const database_url = config.database_url ?? embedded?.url ?? "";
   let running: Running;
   try {
@@ -86,12 +91,15 @@ type Beginning = { config: Config; database_url: string; log: Log; first_start: 
 async function begin({ config, database_url, log, first_start, began }: Beginning): Promise<Running> {
   let announced = config.mode === "serve";
   const one = { config: { ...config, processes: 1 }, database_url };
-  const app = config.processes === 1 || !announced ? await startApp({ ...one, log: lateLog(log, () => announced) }) : null;
+  const app =
+    config.processes === 1 || !announced ? await startApp({ ...one, log: lateLog(log, () => announced) }) : null;
   if (app === null) return runMany({ config, database_url, log });
   if (config.demo) await makeDemo(app);
   if (config.mode === "start") {
     const facts = { api_key: await demoKey(app), payments: await paymentCount(app) };
-    console.log(welcome({ config, addresses: app.addresses, first_start, took_ms: performance.now() - began, ...facts }));
+    console.log(
+      welcome({ config, addresses: app.addresses, first_start, took_ms: performance.now() - began, ...facts }),
+    );
   }
   announced = true;
   if (config.processes === 1) return app;

@@ -2,11 +2,11 @@
 // in Prometheus' text format), and, where tests may move time, /clock.
 
 import Fastify, { type FastifyInstance } from "fastify";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { RequestLine } from "./api/request-log.ts";
 import type { Services } from "./services/services.ts";
-import { moveClock } from "./storage/clock.ts";
 import { backlog } from "./storage/backlog.ts";
+import { moveClock } from "./storage/clock.ts";
 
 export type Metrics = { readonly registry: Registry; readonly observe: (line: RequestLine) => void };
 

@@ -51,7 +51,9 @@ async function makeCertificate(host: string): Promise<{ cert: string; key: strin
     { type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host },
   ];
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16))).toString("hex").replace(/^[89a-f]/, "7"),
+    serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)))
+      .toString("hex")
+      .replace(/^[89a-f]/, "7"),
     name: "CN=CoolPay",
     notBefore: new Date(Date.now() - day_ms),
     notAfter: new Date(Date.now() + (valid_days - 1) * day_ms),

@@ -1,6 +1,6 @@
 // What `coolpay start` prints once everything listens: where things are, and a command that works at once.
 
-import { type Addresses, type App } from "./app.ts";
+import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
 
 type Options = {

@@ -30,7 +30,10 @@ const scenes: readonly Scene[] = [
 ];
 
 /** Tells one scene per step; `between` may let time pass. Answers the ids of the payments. */
-export async function shop(api: Api, { now, between }: { now: () => Date; between: () => Promise<void> }): Promise<number[]> {
+export async function shop(
+  api: Api,
+  { now, between }: { now: () => Date; between: () => Promise<void> },
+): Promise<number[]> {
   const ids: number[] = [];
   for (const [index, scene] of scenes.entries()) {
     const order_id = `demo-${String(index + 1).padStart(4, "0")}`;
@@ -40,7 +43,10 @@ export async function shop(api: Api, { now, between }: { now: () => Date; betwee
   return ids;
 }
 
-async function play(api: Api, { scene, order_id, now }: { scene: Scene; order_id: string; now: Date }): Promise<number> {
+async function play(
+  api: Api,
+  { scene, order_id, now }: { scene: Scene; order_id: string; now: Date },
+): Promise<number> {
   const { card, amount, capture = [], refund, cancel } = scene;
   const { id } = await api.call<Payment>("POST", "/payments", {
     order_id,

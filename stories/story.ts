@@ -9,7 +9,11 @@ type Credentials = { readonly api_key: string } | { readonly email: string; read
 
 export function apiClient(api_url: string, credentials: Credentials): Api {
   const basic =
-    credentials === null ? null : "api_key" in credentials ? `:${credentials.api_key}` : `${credentials.email}:${credentials.password}`;
+    credentials === null
+      ? null
+      : "api_key" in credentials
+        ? `:${credentials.api_key}`
+        : `${credentials.email}:${credentials.password}`;
   return {
     async call<Body>(method: string, path: string, body?: object): Promise<Body> {
       const response = await fetch(api_url + path, {

@@ -13,13 +13,22 @@ before(async () => {
 });
 after(() => app.stop());
 
-type Agreement = { id: number; service: string | null; owner: boolean; locked: boolean; user: { name: string; system_user: boolean } };
+type Agreement = {
+  id: number;
+  service: string | null;
+  owner: boolean;
+  locked: boolean;
+  user: { name: string; system_user: boolean };
+};
 
 describe("a new account", () => {
   test("can take test cards: test transactions are allowed and clearhaus is active with an empty key", async () => {
     const { status, body } = await account.owner("GET", "/account");
     assert.equal(status, 200);
-    assert.deepEqual([body.id, body.type, body.shop_name, body.contact_email], [account.id, "Merchant", "Kop og Kande", account.email]);
+    assert.deepEqual(
+      [body.id, body.type, body.shop_name, body.contact_email],
+      [account.id, "Merchant", "Kop og Kande", account.email],
+    );
     assert.equal(body.allow_test_transactions, true);
     assert.deepEqual([body.acquirer_settings.clearhaus.active, body.acquirer_settings.clearhaus.api_key], [true, ""]);
     assert.equal(Object.keys(body.acquirer_settings).length, 22);
@@ -70,7 +79,10 @@ describe("a new account", () => {
 
   test("is opened once for the same Idempotency-Key", async () => {
     const { call } = await app.signUp();
-    const sent = { body: { shop_name: "Once", contact_email: "a@shop.example" }, headers: { "Idempotency-Key": "open-1" } };
+    const sent = {
+      body: { shop_name: "Once", contact_email: "a@shop.example" },
+      headers: { "Idempotency-Key": "open-1" },
+    };
     const answers = [await call("POST", "/accounts", sent), await call("POST", "/accounts", sent)];
     assert.deepEqual(answers[1]?.body, answers[0]?.body);
     assert.equal(answers[1]?.headers.get("idempotency-replayed"), "true");
@@ -80,7 +92,10 @@ describe("a new account", () => {
   test("needs a name and an address to write to", async () => {
     const { call } = await app.signUp();
     const answer = await call("POST", "/accounts", { body: {} });
-    assert.deepEqual([answer.status, answer.body.errors], [400, { shop_name: ["is missing"], contact_email: ["is missing"] }]);
+    assert.deepEqual(
+      [answer.status, answer.body.errors],
+      [400, { shop_name: ["is missing"], contact_email: ["is missing"] }],
+    );
   });
 
   test("many open accounts at the same time", async () => {
@@ -88,7 +103,9 @@ describe("a new account", () => {
     const wanted = { shop_name: "Many", contact_email: "many@shop.example" };
     const [answers] = await Promise.all([
       Promise.all([1, 2, 3, 4, 5, 6].map(() => call("POST", "/accounts", { body: wanted }))),
-      Promise.all([1, 2, 3, 4, 5, 6].map((n) => account.owner("POST", "/agreements", { body: { system_user: `Busy ${n}` } }))),
+      Promise.all(
+        [1, 2, 3, 4, 5, 6].map((n) => account.owner("POST", "/agreements", { body: { system_user: `Busy ${n}` } })),
+      ),
     ]);
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]));
   });
@@ -142,14 +159,24 @@ describe("settings", () => {
   });
 
   test("null clears in JSON, an empty list empties a list, an empty text in a form changes nothing", async () => {
-    await account.owner("PATCH", "/account", { body: { callback_url: "https://shop.example/a", shop_urls: ["https://shop.example"] } });
-    const form = await account.owner("PATCH", "/account", { body: new URLSearchParams({ callback_url: "", shop_urls: "" }) });
-    assert.deepEqual([form.body.callback_url, form.body.shop_urls], ["https://shop.example/a", ["https://shop.example"]]);
+    await account.owner("PATCH", "/account", {
+      body: { callback_url: "https://shop.example/a", shop_urls: ["https://shop.example"] },
+    });
+    const form = await account.owner("PATCH", "/account", {
+      body: new URLSearchParams({ callback_url: "", shop_urls: "" }),
+    });
+    assert.deepEqual(
+      [form.body.callback_url, form.body.shop_urls],
+      ["https://shop.example/a", ["https://shop.example"]],
+    );
     const cleared = await account.owner("PATCH", "/account", {
       body: { callback_url: null, shop_urls: [], default_branding_id: null, customer_address: { city: null } },
     });
     const { callback_url, shop_urls, shop_url, default_branding_id, customer_address } = cleared.body;
-    assert.deepEqual([callback_url, shop_urls, shop_url, default_branding_id, customer_address.city], [null, [], null, null, null]);
+    assert.deepEqual(
+      [callback_url, shop_urls, shop_url, default_branding_id, customer_address.city],
+      [null, [], null, null, null],
+    );
   });
 
   for (const [field, value, message] of [
@@ -176,7 +203,12 @@ describe("settings", () => {
   test("what acquirers keep secret rests sealed, and the trail tells only that it changed", async () => {
     const secrets = {
       clearhaus: { api_key: "SECRET-clearhaus" },
-      vipps: { active: true, client_id: "shown-id", client_secret: "SECRET-client", access_token_subscription_key: "SECRET-sub" },
+      vipps: {
+        active: true,
+        client_id: "shown-id",
+        client_secret: "SECRET-client",
+        access_token_subscription_key: "SECRET-sub",
+      },
       mobilepaysubscriptions: { nonce: "SECRET-nonce", code_verifier: "SECRET-verifier", auth_state: "SECRET-state" },
       paypal: { token: "SECRET-token", token_secret: "SECRET-secret" },
       sofort: { ideal_project_password: "SECRET-ideal", ideal_notification_password: "SECRET-note" },
@@ -184,11 +216,15 @@ describe("settings", () => {
       coinify: { ipn_secret: "SECRET-ipn" },
     };
     const integration_settings = { economic: { agreement_token: "SECRET-economic" } };
-    const changed = await account.owner("PATCH", "/account", { body: { acquirer_settings: secrets, integration_settings } });
+    const changed = await account.owner("PATCH", "/account", {
+      body: { acquirer_settings: secrets, integration_settings },
+    });
     assert.equal(changed.status, 200);
     assert.equal(changed.body.acquirer_settings.vipps.client_secret, "SECRET-client");
 
-    const { rows } = await app.services.pool.query("SELECT settings::text AS settings FROM accounts WHERE id = $1", [account.id]);
+    const { rows } = await app.services.pool.query("SELECT settings::text AS settings FROM accounts WHERE id = $1", [
+      account.id,
+    ]);
     assert.match(rows[0].settings, /shown-id/);
     assert.doesNotMatch(rows[0].settings, /SECRET/);
     const trail = await account.owner("GET", "/activity?target_type=Account&page_size=1");
@@ -206,9 +242,14 @@ describe("settings", () => {
 
   test("parallel changes of different settings all last", async () => {
     const fields = ["shopsystem", "shop_name", "default_payment_methods", "default_text_on_statement"];
-    await Promise.all(fields.map((name) => account.owner("PATCH", "/account", { body: { [name]: `new ${name}`.slice(0, 22) } })));
+    await Promise.all(
+      fields.map((name) => account.owner("PATCH", "/account", { body: { [name]: `new ${name}`.slice(0, 22) } })),
+    );
     const { body } = await account.owner("GET", "/account");
-    assert.deepEqual(fields.map((name) => body[name]), fields.map((name) => `new ${name}`.slice(0, 22)));
+    assert.deepEqual(
+      fields.map((name) => body[name]),
+      fields.map((name) => `new ${name}`.slice(0, 22)),
+    );
   });
 });
 
@@ -238,7 +279,10 @@ describe("the private key", () => {
   test("the API User may read it and may not rotate it", async () => {
     assert.equal((await account.call("GET", "/account/private-key")).status, 200);
     const refused = await account.call("PATCH", "/account/private-key");
-    assert.deepEqual([refused.status, refused.body.message], [403, "Not authorized: Not authorized to PATCH /account/private-key"]);
+    assert.deepEqual(
+      [refused.status, refused.body.message],
+      [403, "Not authorized: Not authorized to PATCH /account/private-key"],
+    );
   });
 });
 
@@ -262,7 +306,9 @@ describe("a user's accounts", () => {
   });
 
   test("show no acquirer's secrets to a member who may not read the account", async () => {
-    await account.owner("PATCH", "/account", { body: { acquirer_settings: { viabill: { api_key: "SECRET-viabill" } } } });
+    await account.owner("PATCH", "/account", {
+      body: { acquirer_settings: { viabill: { api_key: "SECRET-viabill" } } },
+    });
     const packer = await newMember(app, account, ["GET /payments"]);
     const manager = await newMember(app, account, ["GET /account"]);
     for (const path of ["/accounts", `/accounts/${account.id}`]) {

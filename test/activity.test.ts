@@ -28,7 +28,9 @@ const newest = async (): Promise<Activity> => (await account.owner("GET", "/acti
 describe("every change is written down", () => {
   test("of the account: who, what, before and after", async () => {
     const me = (await app.client(account.email, account.password)("GET", "/user")).body;
-    await account.owner("PATCH", "/account", { body: { shop_name: "Kop & Kande", customer_address: { city: "Odense" } } });
+    await account.owner("PATCH", "/account", {
+      body: { shop_name: "Kop & Kande", customer_address: { city: "Odense" } },
+    });
     const { id, created_at, ...entry } = (await account.owner("GET", "/activity?page_size=1")).body[0];
     assert.match(id, /^[0-9A-Z]{26}$/);
     assert.match(created_at, /Z$/);
@@ -83,12 +85,17 @@ describe("every change is written down", () => {
   test("of users too, without passwords, outside every account", async () => {
     const { email, password, call } = await app.signUp();
     const next = "nine purple lanterns";
-    const { id } = (await call("PATCH", "/user", { body: { name: "Ida Ny", password: next, current_password: password } })).body;
+    const { id } = (
+      await call("PATCH", "/user", { body: { name: "Ida Ny", password: next, current_password: password } })
+    ).body;
     const { rows } = await app.services.pool.query(
       "SELECT action, changes::text AS changes FROM activity WHERE target_type = 'User' AND target_id = $1 ORDER BY id",
       [id],
     );
-    assert.deepEqual(rows.map(({ action }) => action), ["create", "update"]);
+    assert.deepEqual(
+      rows.map(({ action }) => action),
+      ["create", "update"],
+    );
     assert.deepEqual(JSON.parse(rows[1].changes), { name: ["Ida Holm", "Ida Ny"], password: ["[hidden]", "[hidden]"] });
     const text = JSON.stringify(rows);
     assert.ok(text.includes(email) && !text.includes(password) && !text.includes(next) && !text.includes("argon2"));
@@ -109,9 +116,16 @@ describe("reading it", () => {
     const user = (await member.alone("GET", "/user")).body;
     await member.call("PATCH", "/account", { body: { shopsystem: "Magento" } });
     const by_user = (await account.owner("GET", `/activity?user_id=${user.id}`)).body;
-    assert.deepEqual(by_user.map((a: Activity) => a.action), ["update", "accept"]);
-    const by_target = (await account.owner("GET", `/activity?target_type=Agreement&target_id=${member.agreement_id}`)).body;
-    assert.deepEqual(by_target.map((a: Activity) => a.action), ["accept", "create"]);
+    assert.deepEqual(
+      by_user.map((a: Activity) => a.action),
+      ["update", "accept"],
+    );
+    const by_target = (await account.owner("GET", `/activity?target_type=Agreement&target_id=${member.agreement_id}`))
+      .body;
+    assert.deepEqual(
+      by_target.map((a: Activity) => a.action),
+      ["accept", "create"],
+    );
     assert.deepEqual((await account.owner("GET", "/activity?target_type=Payment")).body, []);
     assert.deepEqual((await account.owner("GET", "/activity?support=1")).body, []);
     const done = (await account.owner("GET", `/agreements/${member.agreement_id}/activity`)).body;

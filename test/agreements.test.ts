@@ -13,14 +13,23 @@ before(async () => {
 });
 after(() => app.stop());
 
-type Agreement = { id: number; service: string | null; api_key: string | null; accepted: boolean; user: { id: number | null } };
+type Agreement = {
+  id: number;
+  service: string | null;
+  api_key: string | null;
+  accepted: boolean;
+  user: { id: number | null };
+};
 
 const ofService = async (service: string, call: Client = account.owner): Promise<Agreement> => {
   const { body } = await call("GET", `/agreements?service=${service}`);
   return body[0];
 };
 
-const refusal = ({ status, body }: { status: number; body: { message: string } }): [number, string] => [status, body.message];
+const refusal = ({ status, body }: { status: number; body: { message: string } }): [number, string] => [
+  status,
+  body.message,
+];
 
 describe("what the system users may do from the start", () => {
   const rows = `
@@ -60,7 +69,8 @@ describe("what the system users may do from the start", () => {
       assert.equal(as_window.status !== 403, window === "window", `Payment Window: ${as_window.text}`);
       assert.equal(as_api.status !== 403, api === "api", `API User: ${as_api.text}`);
       const template = path.replace("/1", "/:id");
-      if (as_window.status === 403) assert.equal(as_window.body.message, `Not authorized: Not authorized to ${method} ${template}`);
+      if (as_window.status === 403)
+        assert.equal(as_window.body.message, `Not authorized: Not authorized to ${method} ${template}`);
     });
   }
 
@@ -68,11 +78,25 @@ describe("what the system users may do from the start", () => {
     const { body } = await account.owner("GET", "/agreements?service=payment_window");
     const lines = body[0].acl_permissions;
     const authorize = lines.find(({ resource }: { resource: string }) => resource === "/payments/:id/authorize");
-    assert.deepEqual(authorize, { resource: "/payments/:id/authorize", get: false, post: true, put: false, delete: false, patch: false });
+    assert.deepEqual(authorize, {
+      resource: "/payments/:id/authorize",
+      get: false,
+      post: true,
+      put: false,
+      delete: false,
+      patch: false,
+    });
     assert.ok(lines.every(({ resource }: { resource: string }) => resource !== "/payments/:id/link"));
     const api = (await account.owner("GET", "/agreements?service=api_user")).body[0].acl_permissions;
     const payments = api.find(({ resource }: { resource: string }) => resource === "/payments");
-    assert.deepEqual(payments, { resource: "/payments", get: true, post: true, put: false, delete: false, patch: false });
+    assert.deepEqual(payments, {
+      resource: "/payments",
+      get: true,
+      post: true,
+      put: false,
+      delete: false,
+      patch: false,
+    });
   });
 });
 
@@ -104,12 +128,21 @@ describe("who sees which key", () => {
     const key = await newKey(app, account, ["GET /agreements"]);
     const { body } = await key.call("GET", "/agreements?page_size=100");
     const shown = body.filter((a: Agreement) => a.api_key !== null);
-    assert.deepEqual(shown.map((a: Agreement) => [a.id, a.api_key]), [[key.agreement_id, key.api_key]]);
-    assert.deepEqual((await key.call("GET", "/agreements?me=1")).body.map((a: Agreement) => a.id), [key.agreement_id]);
+    assert.deepEqual(
+      shown.map((a: Agreement) => [a.id, a.api_key]),
+      [[key.agreement_id, key.api_key]],
+    );
+    assert.deepEqual(
+      (await key.call("GET", "/agreements?me=1")).body.map((a: Agreement) => a.id),
+      [key.agreement_id],
+    );
   });
 
   test("keys rest sealed", async () => {
-    const { rows } = await app.services.pool.query("SELECT agreements::text AS row FROM agreements WHERE account_id = $1", [account.id]);
+    const { rows } = await app.services.pool.query(
+      "SELECT agreements::text AS row FROM agreements WHERE account_id = $1",
+      [account.id],
+    );
     assert.ok(rows.length >= 3);
     const bytes = Buffer.from(account.api_key).toString("hex");
     for (const { row } of rows) assert.ok(!row.includes(account.api_key) && !row.includes(bytes));
@@ -148,12 +181,21 @@ describe("a user without an account in the header", () => {
     const { call } = await app.signUp();
     const first = await call("POST", "/accounts", { body: { shop_name: "One", contact_email: "a@shop.example" } });
     const own = (await call("GET", "/agreements")).body;
-    assert.deepEqual(own.map((a: { account: { id: number } }) => a.account.id), [first.body.id]);
+    assert.deepEqual(
+      own.map((a: { account: { id: number } }) => a.account.id),
+      [first.body.id],
+    );
     const second = await call("POST", "/accounts", { body: { shop_name: "Two", contact_email: "a@shop.example" } });
     const both = (await call("GET", "/agreements")).body;
-    assert.deepEqual(both.map((a: { account: { id: number } }) => a.account.id), [second.body.id, first.body.id]);
+    assert.deepEqual(
+      both.map((a: { account: { id: number } }) => a.account.id),
+      [second.body.id, first.body.id],
+    );
     const narrowed = (await call("GET", `/agreements?account_id=${first.body.id}`)).body;
-    assert.deepEqual(narrowed.map((a: { account: { id: number } }) => a.account.id), [first.body.id]);
+    assert.deepEqual(
+      narrowed.map((a: { account: { id: number } }) => a.account.id),
+      [first.body.id],
+    );
   });
 
   test("changes agreements of her only account, and is asked to name one of several", async () => {
@@ -179,11 +221,19 @@ describe("a user without an account in the header", () => {
 });
 
 describe("giving permissions", () => {
-  const managing = ["GET /agreements", "POST /agreements", "PATCH /agreements/:id", "PUT /agreements/:id", "DELETE /agreements/:id"];
+  const managing = [
+    "GET /agreements",
+    "POST /agreements",
+    "PATCH /agreements/:id",
+    "PUT /agreements/:id",
+    "DELETE /agreements/:id",
+  ];
 
   test("nobody gives what they do not hold", async () => {
     const member = await newMember(app, account, [...managing, "PATCH /agreements/:id/api-key", "GET /payments"]);
-    const give = (...granted: string[]) => ({ body: { system_user: "Robot", acl_permissions: permissions(...granted) } });
+    const give = (...granted: string[]) => ({
+      body: { system_user: "Robot", acl_permissions: permissions(...granted) },
+    });
     assert.equal((await member.call("POST", "/agreements", give("GET /payments"))).status, 201);
     const more = await member.call("POST", "/agreements", give("GET /payments", "POST /payments/:id/refund"));
     assert.deepEqual(refusal(more), [403, "Not authorized: Not authorized to grant POST /payments/:id/refund"]);
@@ -204,7 +254,11 @@ describe("giving permissions", () => {
     const api = await ofService("api_user");
     for (const id of [own.id, api.id]) {
       assert.equal((await member.call("PATCH", `/agreements/${id}`, { body: { description: "mine" } })).status, 403);
-      assert.equal((await member.call("PUT", `/agreements/${id}`, { body: { acl_permissions: permissions("GET /payments") } })).status, 403);
+      assert.equal(
+        (await member.call("PUT", `/agreements/${id}`, { body: { acl_permissions: permissions("GET /payments") } }))
+          .status,
+        403,
+      );
       assert.equal((await member.call("PATCH", `/agreements/${id}/api-key`)).status, 403);
       assert.equal((await member.call("DELETE", `/agreements/${id}`)).status, 403);
     }
@@ -215,7 +269,9 @@ describe("giving permissions", () => {
     const shop = await app.newAccount();
     const api = (await shop.owner("GET", "/agreements?service=api_user")).body[0];
     const held = api.acl_permissions.flatMap((line: Record<string, unknown>) =>
-      ["get", "post", "put", "delete", "patch"].filter((verb) => line[verb]).map((verb) => `${verb.toUpperCase()} ${line.resource}`),
+      ["get", "post", "put", "delete", "patch"]
+        .filter((verb) => line[verb])
+        .map((verb) => `${verb.toUpperCase()} ${line.resource}`),
     );
     const member = await newMember(app, shop, [...held, "PATCH /agreements/:id/api-key"]);
     const answer = await member.call("PATCH", `/agreements/${api.id}/api-key`);
@@ -228,14 +284,22 @@ describe("giving permissions", () => {
     assert.equal((await key.call("GET", "/payments")).status, 200);
     const form = new URLSearchParams("acl_permissions[][resource]=/account&acl_permissions[][get]=1");
     const put = await account.owner("PUT", `/agreements/${key.agreement_id}`, { body: form });
-    assert.deepEqual(put.body.acl_permissions, [{ resource: "/account", get: true, post: false, put: false, delete: false, patch: false }]);
-    assert.deepEqual([(await key.call("GET", "/payments")).status, (await key.call("GET", "/account")).status], [403, 200]);
+    assert.deepEqual(put.body.acl_permissions, [
+      { resource: "/account", get: true, post: false, put: false, delete: false, patch: false },
+    ]);
+    assert.deepEqual(
+      [(await key.call("GET", "/payments")).status, (await key.call("GET", "/account")).status],
+      [403, 200],
+    );
   });
 
   test("an unknown resource is refused", async () => {
     const body = { system_user: "Robot", acl_permissions: [{ resource: "/everything", get: true }] };
     const answer = await account.owner("POST", "/agreements", { body });
-    assert.deepEqual([answer.status, answer.body.errors], [400, { "acl_permissions[][resource]": ["does not have a valid value"] }]);
+    assert.deepEqual(
+      [answer.status, answer.body.errors],
+      [400, { "acl_permissions[][resource]": ["does not have a valid value"] }],
+    );
   });
 
   test("a person or a system user, exactly one of them", async () => {
@@ -306,7 +370,10 @@ describe("invitations", () => {
 
     await app.services.pool.query("UPDATE users SET email_verified = true WHERE email = $1", [guest.email]);
     app.services.directory.forget();
-    assert.deepEqual((await guest.call("GET", "/agreements")).body.map((a: Agreement) => a.id), [invited.body.id]);
+    assert.deepEqual(
+      (await guest.call("GET", "/agreements")).body.map((a: Agreement) => a.id),
+      [invited.body.id],
+    );
     const accepted = await guest.call("PATCH", path, { body: { accepted: true } });
     assert.deepEqual([accepted.status, accepted.body.accepted], [200, true]);
   });
@@ -326,7 +393,10 @@ describe("invitations", () => {
   test("nobody is invited twice, nor connected twice", async () => {
     const member = await newMember(app, account, []);
     const again = await account.owner("POST", "/agreements", { body: { user_email: member.email } });
-    assert.deepEqual([again.status, again.body.errors], [409, { user_email: ["is already connected to this account"] }]);
+    assert.deepEqual(
+      [again.status, again.body.errors],
+      [409, { user_email: ["is already connected to this account"] }],
+    );
     const body = { user_email: "pending@shop.example" };
     const first = await account.owner("POST", "/agreements", { body });
     assert.equal((await account.owner("POST", "/agreements", { body })).status, 409);
@@ -338,8 +408,14 @@ describe("invitations", () => {
 
   test("are made once for the same Idempotency-Key", async () => {
     const sent = { body: { user_email: "once@shop.example" }, headers: { "Idempotency-Key": "invite-1" } };
-    const answers = [await account.owner("POST", "/agreements", sent), await account.owner("POST", "/agreements", sent)];
-    assert.deepEqual(answers.map(({ status }) => status), [201, 201]);
+    const answers = [
+      await account.owner("POST", "/agreements", sent),
+      await account.owner("POST", "/agreements", sent),
+    ];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [201, 201],
+    );
     assert.deepEqual(answers[1]?.body, answers[0]?.body);
   });
 });
@@ -388,7 +464,9 @@ describe("keys", () => {
 describe("an address restriction", () => {
   test("lets in those addresses and ranges, nobody else", async () => {
     const restricted = async (...addresses: string[]) => {
-      const key = await newKey(app, account, ["GET /payments"], { ip_restriction: addresses.map((address) => ({ address })) });
+      const key = await newKey(app, account, ["GET /payments"], {
+        ip_restriction: addresses.map((address) => ({ address })),
+      });
       return key.call("GET", "/payments");
     };
     assert.equal((await restricted("127.0.0.1")).status, 200);
@@ -399,7 +477,16 @@ describe("an address restriction", () => {
     }
   });
 
-  for (const address of ["localhost", "127.0.0.1/33", "::1/129", "127.0.0", "10.0.0.0/8/8", "10.0.0.0/", "fe80::1%eth0", "*"]) {
+  for (const address of [
+    "localhost",
+    "127.0.0.1/33",
+    "::1/129",
+    "127.0.0",
+    "10.0.0.0/8/8",
+    "10.0.0.0/",
+    "fe80::1%eth0",
+    "*",
+  ]) {
     test(`${address} is no address`, async () => {
       const body = { system_user: "Robot", ip_restriction: [{ address }] };
       const answer = await account.owner("POST", "/agreements", { body });
@@ -410,7 +497,9 @@ describe("an address restriction", () => {
   test("can be taken away again", async () => {
     const key = await newKey(app, account, ["GET /payments"], { ip_restriction: [{ address: "203.0.113.9" }] });
     const path = `/agreements/${key.agreement_id}`;
-    const kept = await account.owner("PATCH", path, { body: new URLSearchParams({ ip_restriction: "", description: "x" }) });
+    const kept = await account.owner("PATCH", path, {
+      body: new URLSearchParams({ ip_restriction: "", description: "x" }),
+    });
     assert.deepEqual(kept.body.ip_restriction, [{ address: "203.0.113.9" }]);
     const freed = await account.owner("PATCH", path, { body: { ip_restriction: [] } });
     assert.deepEqual([freed.status, freed.body.ip_restriction], [200, []]);
@@ -423,7 +512,10 @@ describe("lists", () => {
     const shop = await app.newAccount();
     for (const name of ["A", "B", "C"]) await shop.owner("POST", "/agreements", { body: { system_user: name } });
     const all = (await shop.owner("GET", "/agreements")).body.map((a: Agreement) => a.id);
-    assert.deepEqual(all, [...all].sort((a, b) => b - a));
+    assert.deepEqual(
+      all,
+      [...all].sort((a, b) => b - a),
+    );
     const seen: number[] = [];
     let next: string | undefined = "/agreements?page_size=4";
     while (next !== undefined) {

@@ -57,6 +57,8 @@ test("only config.ts and the command line read the environment", () => {
 
 test("the domain knows no clock, no chance and no outside", () => {
   const impure = /\bDate\.now\(|new Date\(\)|Math\.random|process\.|from "node:(?!crypto")/;
-  const wrong = files.filter((file) => folderOf(file) === "domain" && impure.test(readFileSync(join(src, file), "utf8")));
+  const wrong = files.filter(
+    (file) => folderOf(file) === "domain" && impure.test(readFileSync(join(src, file), "utf8")),
+  );
   assert.deepEqual(wrong, []);
 });

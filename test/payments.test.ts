@@ -18,7 +18,9 @@ test("a payment is created, authorized and captured", async () => {
   const made = await shop.call("POST", "/payments", { body: { order_id: "WEB-10045", currency: "dkk" } });
   assert.equal(made.status, 201, made.text);
   const { id } = made.body;
-  const authorized = await shop.call("POST", `/payments/${id}/authorize?synchronized`, { body: { amount: 1000, card } });
+  const authorized = await shop.call("POST", `/payments/${id}/authorize?synchronized`, {
+    body: { amount: 1000, card },
+  });
   assert.equal(authorized.status, 200, authorized.text);
   assert.equal(authorized.body.state, "new");
   const captured = await shop.call("POST", `/payments/${id}/capture?synchronized`, { body: { amount: 1000 } });

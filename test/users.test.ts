@@ -21,7 +21,14 @@ describe("signing up", () => {
     assert.equal(answer.status, 201);
     assert.match(answer.body.created_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     const { id, created_at } = answer.body;
-    assert.deepEqual(answer.body, { id, name: "Ida Holm", email: "ida@shop.example", email_verified: false, two_factor: false, created_at });
+    assert.deepEqual(answer.body, {
+      id,
+      name: "Ida Holm",
+      email: "ida@shop.example",
+      email_verified: false,
+      two_factor: false,
+      created_at,
+    });
     assert.equal(answer.headers.get("location"), `${app.url}/users/${id}`);
 
     const read = await app.client("IDA@shop.EXAMPLE", good_password)("GET", `/users/${id}`);
@@ -33,7 +40,11 @@ describe("signing up", () => {
     const body = { name: "Somebody", email: email.toUpperCase(), password: good_password };
     const answer = await app.anonymous("POST", "/users", { body });
     assert.equal(answer.status, 409);
-    assert.deepEqual(answer.body, { message: "Validation error", errors: { email: ["is already in use"] }, error_code: null });
+    assert.deepEqual(answer.body, {
+      message: "Validation error",
+      errors: { email: ["is already in use"] },
+      error_code: null,
+    });
 
     const statuses = new Set<number>();
     for (let i = 0; i < 40; i++) statuses.add((await app.anonymous("POST", "/users", { body })).status);
@@ -123,14 +134,22 @@ describe("sign-up by invitation", () => {
     const wanted = { name: "Bo", email: "bo@shop.example", password: good_password, token };
     await signUp(services, system, { wanted, policy: "invite" });
     const mine = await app.client("bo@shop.example", good_password)("GET", "/agreements");
-    assert.deepEqual(mine.body.map((a: { id: number; accepted: boolean }) => [a.id, a.accepted]), [[invited.body.id, true]]);
-    await assert.rejects(signUp(services, system, { wanted: { ...wanted, email: "bo2@shop.example" }, policy: "invite" }), /Validation error/);
+    assert.deepEqual(
+      mine.body.map((a: { id: number; accepted: boolean }) => [a.id, a.accepted]),
+      [[invited.body.id, true]],
+    );
+    await assert.rejects(
+      signUp(services, system, { wanted: { ...wanted, email: "bo2@shop.example" }, policy: "invite" }),
+      /Validation error/,
+    );
   });
 
   test("nobody signs up where sign-up is closed", async () => {
     const closed = await startApp({ settings: { signup: "closed" } });
     try {
-      const answer = await closed.anonymous("POST", "/users", { body: { name: "Bo", email: "bo@shop.example", password: good_password } });
+      const answer = await closed.anonymous("POST", "/users", {
+        body: { name: "Bo", email: "bo@shop.example", password: good_password },
+      });
       assert.deepEqual([answer.status, answer.body.message], [403, "Not authorized: Sign-up is closed"]);
     } finally {
       await closed.stop();
@@ -206,13 +225,18 @@ describe("leaving", () => {
     assert.equal(trail.body[0].action, "delete", "the account sees that somebody left");
 
     const other = await app.signUp();
-    const renamed = await other.call("PATCH", "/user", { body: { email: member.email, current_password: other.password } });
+    const renamed = await other.call("PATCH", "/user", {
+      body: { email: member.email, current_password: other.password },
+    });
     assert.equal(renamed.status, 200);
   });
 
   test("an API key that is owner does not count as one: a person must stay", async () => {
     const account = await app.newAccount();
-    assert.equal((await account.owner("POST", "/agreements", { body: { system_user: "Robot", owner: true } })).status, 201);
+    assert.equal(
+      (await account.owner("POST", "/agreements", { body: { system_user: "Robot", owner: true } })).status,
+      201,
+    );
     assert.equal((await app.client(account.email, account.password)("DELETE", "/user")).status, 409);
   });
 });

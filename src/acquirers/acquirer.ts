@@ -10,7 +10,11 @@ export type CardData = {
   readonly brand: string;
   readonly issued_to: string | null;
   /** Set when 3-D Secure was done: the scheme's status and its proof. */
-  readonly three_d_secure: { readonly status: string; readonly eci: string | null; readonly cavv: string | null } | null;
+  readonly three_d_secure: {
+    readonly status: string;
+    readonly eci: string | null;
+    readonly cavv: string | null;
+  } | null;
 };
 
 /** One operation, as the acquirer is asked to perform it. */

@@ -2,7 +2,7 @@
 // account. Reference: extensions, section 2.
 
 import { BlockList, isIP } from "node:net";
-import { type Agreement, may, type Method } from "../domain/access.ts";
+import { type Agreement, type Method, may } from "../domain/access.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
 import type { Account, Directory, User } from "../services/directory.ts";
 import type { Scope } from "./endpoint.ts";
@@ -95,7 +95,8 @@ async function agreementOf(credentials: Credentials, wanted: Wanted, directory: 
   const named = wanted.account_header?.trim();
   if (credentials.scope === "merchant") {
     const { agreement } = credentials;
-    if (named && named !== String(agreement.account_id)) throw notAuthorized("Name the account in the header CoolPay-Account-Id");
+    if (named && named !== String(agreement.account_id))
+      throw notAuthorized("Name the account in the header CoolPay-Account-Id");
     return agreement;
   }
   if (credentials.scope === "anonymous" || wanted.scope === "anonymous") return null;

@@ -28,5 +28,9 @@ function refusalAnswer({ refusal, retry_after_s }: Refused): Omit<ErrorAnswer, "
   const headers: Record<string, string> = {};
   if (http === 401) headers["WWW-Authenticate"] = 'Basic realm="CoolPay API", charset="UTF-8"';
   if (retry_after_s !== null) headers["Retry-After"] = String(retry_after_s);
-  return { status: http, headers, body: { message: refusal.message ?? message, errors: refusal.fields, error_code: null } };
+  return {
+    status: http,
+    headers,
+    body: { message: refusal.message ?? message, errors: refusal.fields, error_code: null },
+  };
 }

@@ -48,13 +48,17 @@ type Fingerprinted = {
 export function fingerprint(request: Fingerprinted, hash_key: Buffer): Buffer {
   const { params, ...rest } = request;
   const card = params.card;
-  const shown =
-    card !== null && typeof card === "object" ? { ...params, card: { ...card, cvd: undefined } } : params;
-  return createHmac("sha256", hash_key).update(JSON.stringify([rest, shown])).digest();
+  const shown = card !== null && typeof card === "object" ? { ...params, card: { ...card, cvd: undefined } } : params;
+  return createHmac("sha256", hash_key)
+    .update(JSON.stringify([rest, shown]))
+    .digest();
 }
 
 /** Whose key it is: the agreement's, or the user's where no account is concerned. */
-export function claimFor(credentials: Credentials, request: { key: string; fingerprint: Buffer; at: Date }): Claim | null {
+export function claimFor(
+  credentials: Credentials,
+  request: { key: string; fingerprint: Buffer; at: Date },
+): Claim | null {
   if (credentials.scope === "anonymous") return null;
   const [scope, bucket] =
     credentials.scope === "merchant"

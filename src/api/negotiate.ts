@@ -4,7 +4,10 @@
 export function acceptsJson(accept: string | undefined): boolean {
   if (accept === undefined || accept.trim() === "") return true;
   return accept.split(",").some((range) => {
-    const [type = "", ...parameters] = range.toLowerCase().split(";").map((part) => part.trim());
+    const [type = "", ...parameters] = range
+      .toLowerCase()
+      .split(";")
+      .map((part) => part.trim());
     if (parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter))) return false;
     return type === "application/json" || type === "application/*" || type === "*/*" || type === "*";
   });
@@ -20,5 +23,5 @@ const client_quirks = [
 
 /** The media type of JSON answers to this client. */
 export const jsonTypeFor = (user_agent: string | undefined): string =>
-  (user_agent === undefined ? undefined : client_quirks.find((quirk) => quirk.user_agent.test(user_agent)))?.json_type ??
-  json_type;
+  (user_agent === undefined ? undefined : client_quirks.find((quirk) => quirk.user_agent.test(user_agent)))
+    ?.json_type ?? json_type;

@@ -87,7 +87,12 @@ function operation(endpoint: Endpoint, schemas: Map<string, Json>): Json {
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+      name,
+      in: "path",
+      required: true,
+      schema: { type: "string" },
+    })),
     ...(in_query ? queryParameters(input, schemas) : []),
     ...(endpoint.asynchronous ? asynchronous_parameters : []),
     { name: "Accept-Version", in: "header", required: false, schema: { type: "string", default: "v10" } },

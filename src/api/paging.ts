@@ -71,7 +71,10 @@ export async function listReply<Sort extends string, Row>(
   const size = input.page_size ?? page_size_default;
   const sort_by = input.sort_by ?? sorting.sort_by;
   const sort_dir = input.sort_dir ?? sorting.sort_dir;
-  const after = input.page_key === undefined ? null : readKey(input.page_key, { value: sorting.sorts[sort_by], id: sorting.id ?? "number" });
+  const after =
+    input.page_key === undefined
+      ? null
+      : readKey(input.page_key, { value: sorting.sorts[sort_by], id: sorting.id ?? "number" });
   if (after === null && page * size > skipped_rows_max) {
     throw new Refused("validation", { page: [`is too large, use page_key beyond ${skipped_rows_max} rows`] });
   }
@@ -90,7 +93,11 @@ export async function listReply<Sort extends string, Row>(
   };
   if (last !== undefined && (backwards || more)) link("next", last, false);
   if (first !== undefined && (backwards ? more : after !== null || offset > 0)) link("prev", first, true);
-  return { status: 200, body: shown.map(present), ...(links.length === 0 ? {} : { headers: { Link: links.join(", ") } }) };
+  return {
+    status: 200,
+    body: shown.map(present),
+    ...(links.length === 0 ? {} : { headers: { Link: links.join(", ") } }),
+  };
 }
 
 const writeKey = ({ value, id, backwards }: Anchor): string =>
@@ -131,7 +138,8 @@ function queryWith(params: Readonly<Record<string, unknown>>, page_key: string):
   const add = (name: string, value: unknown): void => {
     if (value === null || value === undefined) return;
     if (typeof value === "object") {
-      for (const [key, inner] of Object.entries(value)) add(Array.isArray(value) ? `${name}[]` : `${name}[${key}]`, inner);
+      for (const [key, inner] of Object.entries(value))
+        add(Array.isArray(value) ? `${name}[]` : `${name}[${key}]`, inner);
     } else query.append(name, String(value));
   };
   for (const [name, value] of Object.entries(params)) if (name !== "page" && name !== "page_key") add(name, value);

@@ -5,7 +5,9 @@ import { httpsOptions, type Tls } from "./tls.ts";
 
 /** Answers every request with the sentence and 501. */
 export function sayingOnly(sentence: string, tls: Tls | null): FastifyInstance {
-  const server = Fastify({ ...httpsOptions(tls), logger: false } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
+  const server = Fastify({ ...httpsOptions(tls), logger: false } as Parameters<
+    typeof Fastify
+  >[0]) as unknown as FastifyInstance;
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", (_request, _payload, done) => done(null));
   server.setNotFoundHandler((_request, reply) =>

@@ -63,7 +63,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     requestTimeout: request_timeout_ms,
     http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms },
     clientErrorHandler: refuseRawRequest,
-    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => void handle(gate(), null, request, reply),
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+      void handle(gate(), null, request, reply),
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
 
   // Bodies are read by `readBody`, after the permission; Fastify shall leave them alone.
@@ -78,7 +79,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
     });
   }
   server.setNotFoundHandler((request, reply) => handle(gate(), null, request, reply));
-  server.setErrorHandler((error, request, reply) => sendError(gate(), { request, reply, error, route: null, started: performance.now() }));
+  server.setErrorHandler((error, request, reply) =>
+    sendError(gate(), { request, reply, error, route: null, started: performance.now() }),
+  );
   return server;
 }
 
@@ -127,7 +130,12 @@ type Exchange = {
   readonly started: number;
 };
 
-async function handle(gate: Gate, route: Route | null, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function handle(
+  gate: Gate,
+  route: Route | null,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const exchange: Exchange = { request, reply, route, started: performance.now() };
   try {
     return await pass(gate, exchange);
@@ -140,7 +148,8 @@ async function pass(gate: Gate, exchange: Exchange): Promise<FastifyReply> {
   const { request, reply, route } = exchange;
   const { headers } = request;
   if (route === null) throw new Refused("no_such_path");
-  if (request.method === "OPTIONS") return send(gate, exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
+  if (request.method === "OPTIONS")
+    return send(gate, exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
   const found = route.endpoints.get(request.method === "HEAD" ? "GET" : request.method);
   if (found === undefined) {
     reply.header("Allow", route.allow);
@@ -205,7 +214,8 @@ async function answered(
   const [path = "", query = ""] = splitUrl(request.url);
   const query_params = query === "" ? {} : parseForm(query);
   const params = query === "" ? body.params : { ...query_params, ...body.params };
-  const callback_url = one(request.headers["coolpay-callback-url"]) || one(request.headers["quickpay-callback-url"]) || null;
+  const callback_url =
+    one(request.headers["coolpay-callback-url"]) || one(request.headers["quickpay-callback-url"]) || null;
 
   const key = endpoint.method === "GET" ? null : keyIn(request.raw.rawHeaders);
   const at = services.clock.now();
@@ -270,7 +280,11 @@ function splitUrl(url: string): [string, string] {
 /** The reply as it goes out: JSON, or a static resource in its own type. */
 function written({ status, body, headers = {}, type }: Reply): Answer {
   if (type === undefined) return { status, headers, body: body === undefined ? "" : JSON.stringify(body) };
-  return { status, headers: { ...headers, "Content-Type": type }, body: Buffer.isBuffer(body) ? body : String(body ?? "") };
+  return {
+    status,
+    headers: { ...headers, "Content-Type": type },
+    body: Buffer.isBuffer(body) ? body : String(body ?? ""),
+  };
 }
 
 type Sent = {
@@ -284,7 +298,8 @@ function send(gate: Gate, exchange: Exchange, { answer, version, agreement_id }:
   const { request, reply, started, route } = exchange;
   const { headers, body } = answer;
   const id = ulid(new Date());
-  const named = gate.headers.get((version ?? versionNamed(one(request.headers["accept-version"])) ?? latest).name) ?? {};
+  const named =
+    gate.headers.get((version ?? versionNamed(one(request.headers["accept-version"])) ?? latest).name) ?? {};
   reply.code(answer.status).header("X-Request-Id", id).header("Cache-Control", "no-store");
   if (answer.status !== 406) reply.headers(named);
   if (body.length > 0 && headers["Content-Type"] === undefined) {

@@ -38,7 +38,8 @@ const presets: Readonly<Record<Service, (method: Method, path: string) => boolea
     (method === "GET" && api_user_reads.test(path)) ||
     (method === "POST" && (path === "/ping" || /^\/fees(\/:acquirer\/:payment_method)?$/.test(path))),
   payment_window: (method, path) =>
-    (method === "POST" && /^\/(payments|subscriptions|cards|payouts)(\/:id\/(authorize|session|credit))?$/.test(path)) ||
+    (method === "POST" &&
+      /^\/(payments|subscriptions|cards|payouts)(\/:id\/(authorize|session|credit))?$/.test(path)) ||
     (method === "GET" && /^\/(payments|subscriptions|cards|payouts)\/:id$/.test(path)) ||
     (method === "POST" && path === "/fees"),
 };

@@ -31,7 +31,11 @@ export type AccountSettings = {
   readonly billing_address: AccountAddress;
   readonly acquirer_settings: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly integration_settings: {
-    readonly economic: { readonly active: boolean; readonly agreement: string | null; readonly agreement_token: string | null };
+    readonly economic: {
+      readonly active: boolean;
+      readonly agreement: string | null;
+      readonly agreement_token: string | null;
+    };
   };
   readonly pci: Readonly<Record<string, boolean>>;
   /** ISO 8601; null: logging does not stop. */

@@ -62,7 +62,14 @@ export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
     visa_bin: "text",
     mastercard_bin: "text",
   },
-  paypal: { active: "flag", recurring: "flag", credit_card: "flag", token: "secret", token_secret: "secret", scope: "text" },
+  paypal: {
+    active: "flag",
+    recurring: "flag",
+    credit_card: "flag",
+    token: "secret",
+    token_secret: "secret",
+    scope: "text",
+  },
   paysafecard: { active: "flag", username: "text", password: "secret", currencies: "texts" },
   resurs: { active: "flag", customer_id: "text", customer_password: "secret" },
   sofort: {

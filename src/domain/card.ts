@@ -33,7 +33,11 @@ export type Card = {
   readonly cvd: string | null;
   readonly brand: string;
   readonly issued_to: string | null;
-  readonly three_d_secure: { readonly status: string; readonly eci: string | null; readonly cavv: string | null } | null;
+  readonly three_d_secure: {
+    readonly status: string;
+    readonly eci: string | null;
+    readonly cavv: string | null;
+  } | null;
 };
 
 /**
@@ -78,7 +82,9 @@ export function checkCard(input: CardInput, now: Date): { readonly card: Card } 
   const brand = number === undefined ? null : brandOf(number);
   if (number === undefined) {
     const token = wallet_tokens.find((name) => input[name] !== undefined);
-    errors[token === undefined ? "card[number]" : `card[${token}]`] = [token === undefined ? "is missing" : "is invalid"];
+    errors[token === undefined ? "card[number]" : `card[${token}]`] = [
+      token === undefined ? "is missing" : "is invalid",
+    ];
   } else if (!/^\d{12,19}$/.test(number) || !isLuhn(number) || brand === null) errors["card[number]"] = ["is invalid"];
   if (input.brand !== undefined && brand !== null && input.brand !== brand && !also[brand]?.includes(input.brand)) {
     errors["card[brand]"] = ["does not have a valid value"];
@@ -88,7 +94,8 @@ export function checkCard(input: CardInput, now: Date): { readonly card: Card } 
   else if (expiry === null) errors["card[expiration]"] = ["is invalid"];
   else if (isPast(expiry, now)) errors["card[expiration]"] = ["is in the past"];
   if (input.cvd !== undefined && !/^\d{3,4}$/.test(input.cvd)) errors["card[cvd]"] = ["is invalid"];
-  if (input.status !== undefined && !/^[YANURC]$/.test(input.status)) errors["card[status]"] = ["does not have a valid value"];
+  if (input.status !== undefined && !/^[YANURC]$/.test(input.status))
+    errors["card[status]"] = ["does not have a valid value"];
   if (number === undefined || brand === null || expiry === null || Object.keys(errors).length > 0) return { errors };
   return {
     card: {

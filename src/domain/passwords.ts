@@ -37,7 +37,12 @@ const common = [
   "quickpay",
 ];
 
-const rows = ["01234567890123456789", "98765432109876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm"];
+const rows = [
+  "01234567890123456789",
+  "98765432109876543210",
+  "abcdefghijklmnopqrstuvwxyz",
+  "qwertyuiopasdfghjklzxcvbnm",
+];
 
 /** What is wrong with it, or null. `about` is what the person is known by: name and e-mail. */
 export function weakness(password: string, about: readonly string[]): string | null {
@@ -49,11 +54,16 @@ export function weakness(password: string, about: readonly string[]): string | n
   if (new Set(bare).size < 5) return "is too simple";
   if (rows.some((row) => row.includes(bare) || [...row].reverse().join("").includes(bare))) return "is too simple";
   // A common word that only digits, signs or itself surround.
-  if (common.some((word) => core === word || core === word + word || core.replaceAll(word, "").length < 3 && core.includes(word))) {
+  if (
+    common.some(
+      (word) => core === word || core === word + word || (core.replaceAll(word, "").length < 3 && core.includes(word)),
+    )
+  ) {
     return "is among the most used passwords";
   }
   if (common.some((word) => bare.replaceAll(word, "").length < 4)) return "is among the most used passwords";
   const own = about.flatMap((text) => [text, text.split("@")[0] ?? ""]).map((text) => text.toLowerCase());
-  if (own.some((text) => text.length >= 4 && bare.replaceAll(text, "").length < 4)) return "must not be your name or e-mail";
+  if (own.some((text) => text.length >= 4 && bare.replaceAll(text, "").length < 4))
+    return "must not be your name or e-mail";
   return null;
 }

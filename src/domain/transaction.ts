@@ -131,8 +131,7 @@ export const pendingOperation = (operations: readonly Operation[]): Operation | 
 export const authorizationOf = (operations: readonly Operation[]): Operation | undefined =>
   operations.find((operation) => authorizes(operation.type) && isApproved(operation));
 
-const authorizes = (type: OperationType): boolean =>
-  type === "authorize" || type === "session" || type === "recurring";
+const authorizes = (type: OperationType): boolean => type === "authorize" || type === "session" || type === "recurring";
 
 type Command = {
   readonly from: readonly State[];

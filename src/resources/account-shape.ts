@@ -64,7 +64,9 @@ export const AccountChange = {
 };
 
 /** `shop_url`, the older parameter, names the one address of `shop_urls`. */
-export function accountChange<Input extends { readonly shop_url?: string; readonly shop_urls?: readonly string[] }>(input: Input) {
+export function accountChange<Input extends { readonly shop_url?: string; readonly shop_urls?: readonly string[] }>(
+  input: Input,
+) {
   const { shop_url, ...change } = input;
   return shop_url === undefined || change.shop_urls !== undefined ? change : { ...change, shop_urls: [shop_url] };
 }
@@ -105,7 +107,13 @@ export const MerchantShape = Type.Object(
 );
 
 // Every installation is its own reseller.
-const reseller = { id: 1, name: "CoolPay", support_email: null, default_branding_id: null, default_payment_methods: null };
+const reseller = {
+  id: 1,
+  name: "CoolPay",
+  support_email: null,
+  default_branding_id: null,
+  default_payment_methods: null,
+};
 
 export function presentAccount({ id, settings: s, created_at, suspended_at }: Account) {
   return {

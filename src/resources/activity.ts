@@ -39,7 +39,12 @@ export const presentActivity = (row: ActivityRow) => ({
 });
 
 // Their ids begin with the time, so the order of ids is the order of creation.
-export const sorting: Sorting<"created_at"> = { sorts: { created_at: "text" }, sort_by: "created_at", sort_dir: "desc", id: "text" };
+export const sorting: Sorting<"created_at"> = {
+  sorts: { created_at: "text" },
+  sort_by: "created_at",
+  sort_dir: "desc",
+  id: "text",
+};
 
 export const activityEndpoints = [
   get("/activity", {
@@ -60,7 +65,8 @@ export const activityEndpoints = [
       return listReply(request, {
         input,
         sorting,
-        fetch: async (page) => (input.support ? [] : listActivity(services.pool, { account_id: account.id, filters, ...page })),
+        fetch: async (page) =>
+          input.support ? [] : listActivity(services.pool, { account_id: account.id, filters, ...page }),
         anchorOf: ({ id }) => ({ value: id, id }),
         present: presentActivity,
       });

@@ -18,8 +18,14 @@ import {
 } from "../services/agreements.ts";
 import { wireTime } from "../services/present.ts";
 import { listActivity } from "../storage/activity.ts";
-import { type AgreementRow, agreementById, agreementsFor, agreementsOfAccount, toAgreement } from "../storage/directory.ts";
-import { ActivityShape, presentActivity, sorting as activity_sorting } from "./activity.ts";
+import {
+  type AgreementRow,
+  agreementById,
+  agreementsFor,
+  agreementsOfAccount,
+  toAgreement,
+} from "../storage/directory.ts";
+import { ActivityShape, sorting as activity_sorting, presentActivity } from "./activity.ts";
 
 const or_null = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
@@ -63,7 +69,10 @@ const agreement_members = {
 };
 const AgreementShape = Type.Object(agreement_members, { title: "Agreement" });
 const NewAgreementShape = Type.Object(
-  { ...agreement_members, invitation_token: Type.Optional(Type.String({ description: "Shown once; accepts the invitation" })) },
+  {
+    ...agreement_members,
+    invitation_token: Type.Optional(Type.String({ description: "Shown once; accepts the invitation" })),
+  },
   { title: "NewAgreement" },
 );
 
@@ -84,14 +93,20 @@ function readAddress(value: string): string | undefined {
   const [base = "", bits, ...more] = value.split("/");
   const family = isIP(base);
   const bits_max = family === 6 ? 128 : 32;
-  const good = family !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bits_max));
+  const good =
+    family !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= bits_max));
   return good ? value : undefined;
 }
 
 const ip_restriction = Type.Optional(
-  list(Type.Object({ address: judged(readAddress, { description: "IPv4 or IPv6 address, or a range such as 10.0.0.0/8" }) }), {
-    max: addresses_max,
-  }),
+  list(
+    Type.Object({
+      address: judged(readAddress, { description: "IPv4 or IPv6 address, or a range such as 10.0.0.0/8" }),
+    }),
+    {
+      max: addresses_max,
+    },
+  ),
 );
 
 const sorting: Sorting<"id"> = { sorts: { id: "number" }, sort_by: "id", sort_dir: "desc" };
@@ -101,10 +116,18 @@ const needsAccount = ({ scope, permission, listed }: Endpoint): boolean =>
   listed !== false && (scope === "merchant" || scope === "user_or_merchant" || permission === true);
 
 export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoint[] {
-  const resources = (): string[] => [...new Set(endpoints().filter(needsAccount).map(({ path }) => path))];
+  const resources = (): string[] => [
+    ...new Set(
+      endpoints()
+        .filter(needsAccount)
+        .map(({ path }) => path),
+    ),
+  ];
 
   const permission = {
-    resource: judged((value) => (resources().includes(value) ? value : undefined), { message: "does not have a valid value" }),
+    resource: judged((value) => (resources().includes(value) ? value : undefined), {
+      message: "does not have a valid value",
+    }),
     get: Type.Optional(flag()),
     post: Type.Optional(flag()),
     put: Type.Optional(flag()),
@@ -112,7 +135,11 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
     patch: Type.Optional(flag()),
   };
   const acl_permissions = Type.Optional(list(Type.Object(permission), { max: lines_max }));
-  const edit = { owner: Type.Optional(flag()), description: Type.Optional(nullable(text({ max: 255 }))), ip_restriction };
+  const edit = {
+    owner: Type.Optional(flag()),
+    description: Type.Optional(nullable(text({ max: 255 }))),
+    ip_restriction,
+  };
 
   type Lines = Static<TObject<typeof permission>>[];
   const filled = (lines: Lines | undefined) =>
@@ -257,10 +284,18 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const { services, actor, agreement, user, input } = request;
         const id = idIn(request.path, "Agreement");
         if (input.accepted === true && user !== null) {
-          return { status: 200, body: await present(request, await accept(services, actor, { id, user, token: input.token })) };
+          return {
+            status: 200,
+            body: await present(request, await accept(services, actor, { id, user, token: input.token })),
+          };
         }
         if (agreement === null) throw new Refused("validation", { accepted: ["is missing"] });
-        const edited = await editAgreement(services, actor, { id, wanted: input, holder: agreement, resources: resources() });
+        const edited = await editAgreement(services, actor, {
+          id,
+          wanted: input,
+          holder: agreement,
+          resources: resources(),
+        });
         return { status: 200, body: await present(request, edited) };
       },
     }),
@@ -273,7 +308,10 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const { services, actor, input } = request;
         const id = idIn(request.path, "Agreement");
         const wanted = { ...input, acl_permissions: filled(input.acl_permissions) ?? [] };
-        return { status: 200, body: await present(request, await editAgreement(services, actor, { id, wanted, ...context(request) })) };
+        return {
+          status: 200,
+          body: await present(request, await editAgreement(services, actor, { id, wanted, ...context(request) })),
+        };
       },
     }),
     del("/agreements/:id", {
@@ -300,7 +338,8 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         return listReply(request, {
           input,
           sorting: activity_sorting,
-          fetch: (page) => listActivity(services.pool, { account_id: account.id, filters: { agreement_id: id }, ...page }),
+          fetch: (page) =>
+            listActivity(services.pool, { account_id: account.id, filters: { agreement_id: id }, ...page }),
           anchorOf: (row) => ({ value: row.id, id: row.id }),
           present: presentActivity,
         });

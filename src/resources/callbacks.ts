@@ -123,7 +123,12 @@ export const callbackEndpoints = [
     output: { 202: Type.Object({ queued: Type.Integer() }) },
     handle: async ({ services, account, input }) => {
       const since = input.since === undefined ? undefined : new Date(input.since);
-      const queued = await replayCallbacks(services.pool, { account_id: account.id, since, state: input.state, now: services.clock.now() });
+      const queued = await replayCallbacks(services.pool, {
+        account_id: account.id,
+        since,
+        state: input.state,
+        now: services.clock.now(),
+      });
       services.nudge();
       return { status: 202, body: { queued } };
     },

@@ -4,7 +4,11 @@ import { judged, text } from "../api/fields.ts";
 import { isCurrency } from "../domain/currency.ts";
 
 // Whatever is wrong with it, the live service answers about its length, and modules show that (reference: order_id rule).
-export const order_id = text({ pattern: /^[a-zA-Z0-9 ._-]{4,20}$/, max: 20, message: "must have length between 4 and 20" });
+export const order_id = text({
+  pattern: /^[a-zA-Z0-9 ._-]{4,20}$/,
+  max: 20,
+  message: "must have length between 4 and 20",
+});
 
 /** ISO 4217, alphabetic; lower case is taken and stored upper case. */
 export const currencyField = () =>

@@ -47,7 +47,9 @@ const PutLink = Type.Object({
 /** The agreement that the window acts with: the one named, or the Payment Window's own. */
 async function agreementFor({ services, account }: Request<typeof PutLink, "merchant">, wanted: number | undefined) {
   const agreements = await services.directory.agreementsWith(account.id);
-  const agreement = agreements.find(({ id, service }) => (wanted === undefined ? service === "payment_window" : id === wanted));
+  const agreement = agreements.find(({ id, service }) =>
+    wanted === undefined ? service === "payment_window" : id === wanted,
+  );
   if (agreement === undefined) throw new Refused("validation", { agreement_id: ["is invalid"] });
   return agreement.id;
 }

@@ -13,8 +13,8 @@ import { cardIn, type GivenCard } from "../services/cards.ts";
 import { type Begun, begin, perform } from "../services/operate.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
 import { presentOperation, presentPayment, wireTime } from "../services/present.ts";
-import { settledTransaction } from "../services/settled.ts";
 import type { Services } from "../services/services.ts";
+import { settledTransaction } from "../services/settled.ts";
 import { FraudReportShape, OperationShape, PaymentShape } from "./payment-shape.ts";
 import { paymentKey } from "./payments.ts";
 
@@ -104,7 +104,11 @@ const following = <Input extends TObject>(verb: OperationType, summary: string, 
 type PayingRequest = Request<typeof Authorize, "merchant"> | Request<typeof Session, "merchant">;
 
 /** Begins an authorization or session at the acquirer that was chosen for it. */
-async function pay(request: PayingRequest, verb: "authorize" | "session", { choice, card }: { choice: Choice; card: GivenCard | null }) {
+async function pay(
+  request: PayingRequest,
+  verb: "authorize" | "session",
+  { choice, card }: { choice: Choice; card: GivenCard | null },
+) {
   const { services, actor, input } = request;
   const { amount, auto_capture, auto_capture_at, customer_ip, extras } = input;
   const zero_auth = "zero_auth" in input && input.zero_auth === true;
@@ -125,7 +129,11 @@ async function pay(request: PayingRequest, verb: "authorize" | "session", { choi
     metadata: {
       ...card?.metadata,
       ...(customer_ip && { customer_ip }),
-      ...(nin && { nin_number: nin.number ?? null, nin_country_code: nin.country_code ?? null, nin_gender: nin.gender ?? null }),
+      ...(nin && {
+        nin_number: nin.number ?? null,
+        nin_country_code: nin.country_code ?? null,
+        nin_gender: nin.gender ?? null,
+      }),
     },
   });
   return answer(request, begun, card);
@@ -190,7 +198,10 @@ export const paymentOperations = [
     output: { 200: OperationShape },
     handle: async (request) => {
       const payment = await find(request.services, paymentKey(request));
-      return { status: 200, body: presentOperation(operationOf(payment, idIn(request.path, "Operation", "operation_id"))) };
+      return {
+        status: 200,
+        body: presentOperation(operationOf(payment, idIn(request.path, "Operation", "operation_id"))),
+      };
     },
   }),
   patch("/payments/:id/operations/:operation_id", {

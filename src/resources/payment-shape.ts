@@ -174,4 +174,7 @@ export const PaymentShape = Type.Object(
   { title: "Payment" },
 );
 
-export const FraudReportShape = Type.Object({ description: text_or_null(), created_at: time() }, { title: "FraudReport" });
+export const FraudReportShape = Type.Object(
+  { description: text_or_null(), created_at: time() },
+  { title: "FraudReport" },
+);

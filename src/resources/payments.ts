@@ -202,7 +202,10 @@ export const payments = [
         text_on_statement: input.text_on_statement ?? account.settings.default_text_on_statement,
         branding_id: branding_id ?? null,
       };
-      return created(await create(services, actor, { account_id: account.id, type: "Payment", order_id, currency, body }), request);
+      return created(
+        await create(services, actor, { account_id: account.id, type: "Payment", order_id, currency, body }),
+        request,
+      );
     },
     resume: created,
   }),
@@ -218,7 +221,8 @@ export const payments = [
   }),
   patch("/payments/:id", {
     summary: "Change a payment",
-    description: "Once it is authorized (or while an operation is pending) only variables and the shipping's tracking change.",
+    description:
+      "Once it is authorized (or while an operation is pending) only variables and the shipping's tracking change.",
     scope: "merchant",
     nulls: true,
     input: Change,

@@ -4,7 +4,12 @@ import { Type } from "typebox";
 import { type AnyRequest, get, post } from "../api/endpoint.ts";
 
 const Pong = Type.Object(
-  { msg: Type.String(), scope: Type.String(), version: Type.String(), params: Type.Object({}, { additionalProperties: true }) },
+  {
+    msg: Type.String(),
+    scope: Type.String(),
+    version: Type.String(),
+    params: Type.Object({}, { additionalProperties: true }),
+  },
   { title: "Pong" },
 );
 

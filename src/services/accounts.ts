@@ -27,7 +27,8 @@ export type SettingsChange = { readonly [name in keyof AccountSettings]?: unknow
 
 /** A claim that another request committed meanwhile. */
 export function keyTaken(error: unknown): never {
-  if (isUniqueViolation(error, "idempotency_keys_pkey")) throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
+  if (isUniqueViolation(error, "idempotency_keys_pkey"))
+    throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
   throw error;
 }
 
@@ -43,13 +44,29 @@ export async function openAccount(
     const private_key = seal.close(secretHex(), "private_key");
     const account_id = await insertAccount(db, { settings: sealSettings(seal, settings), private_key, created_at });
     const common = { account_id, accepted: true, description: null, ip_restriction: [], created_at };
-    await insertAgreement(db, { ...common, user_id: user.id, owner: true, service: null, locked: false, permissions: null, ...newKey(seal) });
+    await insertAgreement(db, {
+      ...common,
+      user_id: user.id,
+      owner: true,
+      service: null,
+      locked: false,
+      permissions: null,
+      ...newKey(seal),
+    });
     for (const { name, service, locked } of [
       { name: "Payment Window", service: "payment_window", locked: true },
       { name: "API User", service: "api_user", locked: false },
     ] as const) {
       const user_id = await insertUser(db, { name, email: null, password_hash: null, is_system: true, created_at });
-      await insertAgreement(db, { ...common, user_id, owner: false, service, locked, permissions: null, ...newKey(seal) });
+      await insertAgreement(db, {
+        ...common,
+        user_id,
+        owner: false,
+        service,
+        locked,
+        permissions: null,
+        ...newKey(seal),
+      });
     }
     await writeActivity(
       db,
@@ -60,7 +77,8 @@ export async function openAccount(
         at: created_at,
       }),
     );
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
     return account_id;
   }).catch(keyTaken);
   directory.forget();
@@ -85,7 +103,11 @@ function mergeGroup(before: object, change: object): object {
   return result;
 }
 
-export async function changeAccount(services: Services, actor: Actor, { id, change }: { id: number; change: SettingsChange }): Promise<Account> {
+export async function changeAccount(
+  services: Services,
+  actor: Actor,
+  { id, change }: { id: number; change: SettingsChange },
+): Promise<Account> {
   const { pool, seal, clock, directory } = services;
   await inTransaction(pool, async (db) => {
     await lockAccount(db, id);
@@ -99,7 +121,8 @@ export async function changeAccount(services: Services, actor: Actor, { id, chan
       const target = { account_id: id, type: "Account", id };
       await writeActivity(db, activity(actor, { target, action: "update", changes, at: clock.now() }));
     }
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: id, operation_id: null });
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: id, operation_id: null });
   }).catch(keyTaken);
   directory.forget();
   return directory.account(id);
@@ -115,7 +138,8 @@ export async function rotatePrivateKey(services: Services, actor: Actor, account
     const target = { account_id, type: "Account", id: account_id };
     const changes = { private_key: ["[hidden]", "[hidden]"] as const };
     await writeActivity(db, activity(actor, { target, action: "private-key", changes, at }));
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
   }).catch(keyTaken);
   directory.forget();
   return key;
@@ -128,7 +152,10 @@ export async function close(services: Services, actor: Actor, account_id: number
   await inTransaction(pool, async (db) => {
     await closeAccount(db, account_id, at);
     const target = { account_id, type: "Account", id: account_id };
-    await writeActivity(db, activity(actor, { target, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at }));
+    await writeActivity(
+      db,
+      activity(actor, { target, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at }),
+    );
   });
   directory.forget();
 }

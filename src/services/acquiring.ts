@@ -8,8 +8,10 @@ import type { Transaction } from "../domain/transaction.ts";
 import type { Services } from "./services.ts";
 
 /** The adapter that this transaction is bound to; null when its acquirer has none. */
-export const acquirerFor = ({ simulator, acquirers }: Services, { test_mode, acquirer }: Transaction): Acquirer | null =>
-  test_mode ? simulator : (acquirers[acquirer ?? ""] ?? null);
+export const acquirerFor = (
+  { simulator, acquirers }: Services,
+  { test_mode, acquirer }: Transaction,
+): Acquirer | null => (test_mode ? simulator : (acquirers[acquirer ?? ""] ?? null));
 
 export type Choice = { readonly acquirer: string; readonly test_mode: boolean };
 
@@ -28,7 +30,9 @@ export function chooseForCard({ acquirers }: Services, card: CardData, wanted: W
   const is_test = testCard(card.number) !== null;
   if (is_test && !settings.allow_test_transactions) throw refusedCard("test cards are not allowed");
   if (transaction.acquirer !== null && transaction.test_mode !== is_test) {
-    throw refusedCard(is_test ? "a test card cannot pay a live transaction" : "a live card cannot pay a test transaction");
+    throw refusedCard(
+      is_test ? "a test card cannot pay a live transaction" : "a live card cannot pay a test transaction",
+    );
   }
   if (named.length === 0 && wanted.acquirer !== null) throw new Refused("validation", { acquirer: ["is invalid"] });
   const [acquirer] = is_test ? named : named.filter((name) => acquirers[name]?.authorize !== undefined);

@@ -8,7 +8,10 @@ import type { Actor } from "./services.ts";
 type Target = { readonly account_id: number; readonly type: string; readonly id: number | null };
 type Changes = ActivityRow["changes"];
 
-export function activity(actor: Actor, entry: { target: Target; action: string; changes: Changes; at: Date }): ActivityRow {
+export function activity(
+  actor: Actor,
+  entry: { target: Target; action: string; changes: Changes; at: Date },
+): ActivityRow {
   const { target, action, changes, at } = entry;
   return {
     bucket: bucketOf(target.account_id),
@@ -28,7 +31,8 @@ export function activity(actor: Actor, entry: { target: Target; action: string; 
 type Plain = Readonly<Record<string, unknown>>;
 
 // Never shown, not even in the audit trail: that they changed is enough.
-const secret_names = /(^|_)(api_key|password|secret|token|private_key|refresh_token|access_token_subscription_key|ecommerce_subscription_key)$/;
+const secret_names =
+  /(^|_)(api_key|password|secret|token|private_key|refresh_token|access_token_subscription_key|ecommerce_subscription_key)$/;
 
 /** `[before, after]` of each attribute that differs, nested names flattened with `_`. */
 export function differences(before: Plain | null, after: Plain | null): Changes {

@@ -2,13 +2,13 @@
 // themselves; only owners make owners; the last owner stays (reference: extensions, section 3).
 
 import { createHash, randomBytes } from "node:crypto";
-import { type AclPermission, type Agreement, may, type Method } from "../domain/access.ts";
+import { type AclPermission, type Agreement, type Method, may } from "../domain/access.ts";
 import { notAuthorized, notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
+  type AgreementRow,
   acceptAgreement,
   agreementById,
-  type AgreementRow,
   type Db,
   endAgreement,
   insertAgreement,
@@ -16,9 +16,9 @@ import {
   lockAccount,
   ownersOf,
   toAgreement,
+  type UserRow,
   updateAgreement,
   updateKey,
-  type UserRow,
 } from "../storage/directory.ts";
 import { claimKey } from "../storage/idempotency.ts";
 import { inTransaction } from "../storage/pool.ts";
@@ -87,9 +87,20 @@ export type Context = { readonly holder: Agreement; readonly resources: readonly
 const invitation_bytes = 32;
 
 /** Invites a person (answers the one-time token too) or makes a system user with a key. */
-export async function createAgreement(services: Services, actor: Actor, { wanted, holder }: Context & { wanted: Wanted }) {
+export async function createAgreement(
+  services: Services,
+  actor: Actor,
+  { wanted, holder }: Context & { wanted: Wanted },
+) {
   const { pool, seal, clock, directory } = services;
-  const { user_email, system_user, owner = false, description = null, acl_permissions = [], ip_restriction = [] } = wanted;
+  const {
+    user_email,
+    system_user,
+    owner = false,
+    description = null,
+    acl_permissions = [],
+    ip_restriction = [],
+  } = wanted;
   if ((user_email === undefined) === (system_user === undefined)) {
     throw new Refused("validation", { user_email: ["or system_user must be given, and only one of them"] });
   }
@@ -99,7 +110,16 @@ export async function createAgreement(services: Services, actor: Actor, { wanted
   const created_at = clock.now();
   const token = user_email === undefined ? null : randomBytes(invitation_bytes).toString("base64url");
   const id = await inTransaction(pool, async (db) => {
-    const common = { account_id, owner, service: null, locked: false, description, permissions: acl_permissions, ip_restriction, created_at };
+    const common = {
+      account_id,
+      owner,
+      service: null,
+      locked: false,
+      description,
+      permissions: acl_permissions,
+      ip_restriction,
+      created_at,
+    };
     const made =
       system_user === undefined
         ? await insertAgreement(db, {
@@ -107,16 +127,35 @@ export async function createAgreement(services: Services, actor: Actor, { wanted
             user_id: null,
             accepted: false,
             invited_email: user_email?.toLowerCase() ?? null,
-            invitation_hash: createHash("sha256").update(token ?? "").digest(),
+            invitation_hash: createHash("sha256")
+              .update(token ?? "")
+              .digest(),
           })
         : await insertAgreement(db, {
             ...common,
-            user_id: await insertUser(db, { name: system_user, email: null, password_hash: null, is_system: true, created_at }),
+            user_id: await insertUser(db, {
+              name: system_user,
+              email: null,
+              password_hash: null,
+              is_system: true,
+              created_at,
+            }),
             accepted: true,
             ...newKey(seal),
           });
-    await writeActivity(db, entry(actor, { account_id, id: made, action: "create", before: null, after: { ...common, user_email, system_user }, at: created_at }));
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: made, operation_id: null });
+    await writeActivity(
+      db,
+      entry(actor, {
+        account_id,
+        id: made,
+        action: "create",
+        before: null,
+        after: { ...common, user_email, system_user },
+        at: created_at,
+      }),
+    );
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: made, operation_id: null });
     return made;
   }).catch(keyTaken);
   directory.forget();
@@ -130,7 +169,10 @@ async function read(db: Db, id: number): Promise<AgreementRow> {
 }
 
 /** One of this account's. Throws 404 for another's. */
-export async function agreementOf(db: Db, { account_id, id }: { account_id: number; id: number }): Promise<AgreementRow> {
+export async function agreementOf(
+  db: Db,
+  { account_id, id }: { account_id: number; id: number },
+): Promise<AgreementRow> {
   const row = await read(db, id);
   if (row.account_id !== account_id) throw notFound("Agreement", id);
   return row;
@@ -138,7 +180,10 @@ export async function agreementOf(db: Db, { account_id, id }: { account_id: numb
 
 type Shown = { readonly [name: string]: unknown };
 
-function entry(actor: Actor, change: { account_id: number; id: number; action: string; before: Shown | null; after: Shown | null; at: Date }) {
+function entry(
+  actor: Actor,
+  change: { account_id: number; id: number; action: string; before: Shown | null; after: Shown | null; at: Date },
+) {
   const { account_id, id, action, before, after, at } = change;
   const shown = (row: Shown | null): Shown | null =>
     row === null
@@ -152,19 +197,29 @@ function entry(actor: Actor, change: { account_id: number; id: number; action: s
           user_email: row.user_email,
           system_user: row.system_user,
         };
-  return activity(actor, { target: { account_id, type: "Agreement", id }, action, changes: differences(shown(before), shown(after)), at });
+  return activity(actor, {
+    target: { account_id, type: "Agreement", id },
+    action,
+    changes: differences(shown(before), shown(after)),
+    at,
+  });
 }
 
 type Change = Context & { readonly id: number };
 
-export async function editAgreement(services: Services, actor: Actor, { id, wanted, holder, resources }: Change & { wanted: Wanted }) {
+export async function editAgreement(
+  services: Services,
+  actor: Actor,
+  { id, wanted, holder, resources }: Change & { wanted: Wanted },
+) {
   const { pool, clock, directory } = services;
   await inTransaction(pool, async (db) => {
     await lockAccount(db, holder.account_id);
     const before = await agreementOf(db, { account_id: holder.account_id, id });
     if (before.locked) throw notAuthorized("This agreement is locked");
     mustCover(holder, toAgreement(before), resources);
-    if (wanted.owner !== undefined && wanted.owner !== before.owner && !holder.owner) throw notAuthorized("Only owners set owner");
+    if (wanted.owner !== undefined && wanted.owner !== before.owner && !holder.owner)
+      throw notAuthorized("Only owners set owner");
     if (wanted.acl_permissions !== undefined) mustHold(holder, wanted.acl_permissions);
     const after = {
       owner: wanted.owner ?? before.owner,
@@ -174,8 +229,19 @@ export async function editAgreement(services: Services, actor: Actor, { id, want
     };
     if (before.owner && !after.owner) await mustLeaveAnOwner(db, before);
     await updateAgreement(db, id, after);
-    await writeActivity(db, entry(actor, { account_id: before.account_id, id, action: "update", before: { ...before }, after: { ...before, ...after }, at: clock.now() }));
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
+    await writeActivity(
+      db,
+      entry(actor, {
+        account_id: before.account_id,
+        id,
+        action: "update",
+        before: { ...before },
+        after: { ...before, ...after },
+        at: clock.now(),
+      }),
+    );
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
   }).catch(keyTaken);
   directory.forget();
   return read(pool, id);
@@ -183,7 +249,8 @@ export async function editAgreement(services: Services, actor: Actor, { id, want
 
 async function mustLeaveAnOwner(db: Db, { account_id, id }: AgreementRow): Promise<void> {
   const owners = await ownersOf(db, account_id);
-  if (owners.every((owner) => owner === id)) throw new Refused("conflict", null, { message: "Conflict: the last owner cannot leave" });
+  if (owners.every((owner) => owner === id))
+    throw new Refused("conflict", null, { message: "Conflict: the last owner cannot leave" });
 }
 
 export async function regenerateKey(services: Services, actor: Actor, { id, holder, resources }: Change) {
@@ -191,45 +258,85 @@ export async function regenerateKey(services: Services, actor: Actor, { id, hold
   await inTransaction(pool, async (db) => {
     const before = await agreementOf(db, { account_id: holder.account_id, id });
     if (before.id !== holder.id) mustCover(holder, toAgreement(before), resources);
-    if (!before.accepted) throw new Refused("conflict", null, { message: "Conflict: the invitation is not accepted yet" });
+    if (!before.accepted)
+      throw new Refused("conflict", null, { message: "Conflict: the invitation is not accepted yet" });
     await updateKey(db, id, newKey(seal));
     const at = clock.now();
     const target = { account_id: before.account_id, type: "Agreement", id };
-    await writeActivity(db, activity(actor, { target, action: "api-key", changes: { api_key: ["[hidden]", "[hidden]"] }, at }));
-    if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
+    await writeActivity(
+      db,
+      activity(actor, { target, action: "api-key", changes: { api_key: ["[hidden]", "[hidden]"] }, at }),
+    );
+    if (actor.claim !== null)
+      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
   }).catch(keyTaken);
   directory.forget();
   return read(pool, id);
 }
 
 /** Ends somebody's access. `holder` null: a person leaves (or declines) an agreement that is her own. */
-export async function removeAgreement(services: Services, actor: Actor, { row, context }: { row: AgreementRow; context: Context | null }) {
+export async function removeAgreement(
+  services: Services,
+  actor: Actor,
+  { row, context }: { row: AgreementRow; context: Context | null },
+) {
   const { pool, clock, directory } = services;
   await inTransaction(pool, async (db) => {
     await lockAccount(db, row.account_id);
     const before = await read(db, row.id);
     if (before.locked) throw notAuthorized("This agreement is locked");
-    if (context !== null && context.holder.id !== before.id) mustCover(context.holder, toAgreement(before), context.resources);
+    if (context !== null && context.holder.id !== before.id)
+      mustCover(context.holder, toAgreement(before), context.resources);
     if (before.owner && before.accepted) await mustLeaveAnOwner(db, before);
     const at = clock.now();
     await endAgreement(db, before.id, at);
-    await writeActivity(db, entry(actor, { account_id: before.account_id, id: before.id, action: "delete", before: { ...before }, after: null, at }));
+    await writeActivity(
+      db,
+      entry(actor, {
+        account_id: before.account_id,
+        id: before.id,
+        action: "delete",
+        before: { ...before },
+        after: null,
+        at,
+      }),
+    );
   });
   directory.forget();
 }
 
-type Accepting = { readonly agreement: AgreementRow; readonly user: Pick<UserRow, "id" | "name">; readonly actor: Actor };
+type Accepting = {
+  readonly agreement: AgreementRow;
+  readonly user: Pick<UserRow, "id" | "name">;
+  readonly actor: Actor;
+};
 
 /** Inside a transaction: the invitation becomes this user's, once. */
-export async function acceptAs({ seal, clock }: Services, db: Db, { agreement, user, actor }: Accepting): Promise<void> {
+export async function acceptAs(
+  { seal, clock }: Services,
+  db: Db,
+  { agreement, user, actor }: Accepting,
+): Promise<void> {
   const accepted = await acceptAgreement(db, agreement.id, { user_id: user.id, ...newKey(seal) });
   if (!accepted) throw new Refused("conflict", null, { message: "Conflict: the invitation was accepted already" });
   const { account_id, id } = agreement;
   const at = clock.now();
-  await writeActivity(db, activity(actor, { target: { account_id, type: "Agreement", id }, action: "accept", changes: { accepted: [false, true] }, at }));
+  await writeActivity(
+    db,
+    activity(actor, {
+      target: { account_id, type: "Agreement", id },
+      action: "accept",
+      changes: { accepted: [false, true] },
+      at,
+    }),
+  );
 }
 
-type Acceptance = { readonly id: number; readonly user: UserRow | (Omit<UserRow, "password_hash">); readonly token: string | undefined };
+type Acceptance = {
+  readonly id: number;
+  readonly user: UserRow | Omit<UserRow, "password_hash">;
+  readonly token: string | undefined;
+};
 
 /** By the one-time token, or without it when the invited e-mail is the caller's verified one. */
 export async function accept(services: Services, actor: Actor, { id, user, token }: Acceptance): Promise<AgreementRow> {
@@ -237,7 +344,7 @@ export async function accept(services: Services, actor: Actor, { id, user, token
   await inTransaction(pool, async (db) => {
     const agreement = await read(db, id);
     const hash = token === undefined ? null : createHash("sha256").update(token).digest();
-    const by_token = hash !== null && agreement.invitation_hash !== null && agreement.invitation_hash.equals(hash);
+    const by_token = hash !== null && agreement.invitation_hash?.equals(hash) === true;
     const by_email = user.email_verified && user.email !== null && user.email === agreement.invited_email;
     if (agreement.accepted || !(by_token || by_email)) throw notFound("Agreement", id);
     await acceptAs(services, db, { agreement, user, actor });

@@ -23,14 +23,18 @@ async function captureOnDate(services: Services, transaction: Transaction): Prom
   const { account_id, type, id } = transaction;
   const authorization = authorizationOf(transaction.operations);
   try {
-    const begun = await begin(services, { ...system, version: authorization?.version ?? system.version }, {
-      account_id,
-      type,
-      id,
-      verb: "capture",
-      amount: transaction.authorized,
-      callback_url: authorization?.callback_url ?? null,
-    });
+    const begun = await begin(
+      services,
+      { ...system, version: authorization?.version ?? system.version },
+      {
+        account_id,
+        type,
+        id,
+        verb: "capture",
+        amount: transaction.authorized,
+        callback_url: authorization?.callback_url ?? null,
+      },
+    );
     await perform(services, begun, null);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -172,7 +172,11 @@ export function closing(services: Services, before: Transaction, callback_url: s
   const { account_id, type, id } = before;
   const version = before.operations.at(-1)?.version ?? before.body.link?.version ?? system.version;
   const wish: Wish = { account_id, type, id, verb: "deadline", amount: null, callback_url };
-  const operation = finished(newOperation(services, { transaction: before, wish, at, version: String(version) }), aborted, at);
+  const operation = finished(
+    newOperation(services, { transaction: before, wish, at, version: String(version) }),
+    aborted,
+    at,
+  );
   const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
   const transaction: Transaction = {
     ...revised(before, operations, at),
@@ -193,7 +197,10 @@ export async function perform(services: Services, begun: Begun, card: CardData |
     const outcome = await ask(services, begun, card);
     if (outcome.kind !== "unknown" || outcome.data !== undefined) await settle(services, begun, outcome);
   } catch (error) {
-    services.log.error({ error: String(error), operation: operation.reference }, "an operation could not be settled yet");
+    services.log.error(
+      { error: String(error), operation: operation.reference },
+      "an operation could not be settled yet",
+    );
   } finally {
     services.running.delete(running(transaction, operation));
   }
@@ -203,7 +210,8 @@ async function ask(services: Services, begun: Begun, card: CardData | null): Pro
   const { transaction, operation } = begun;
   const acquirer = acquirerFor(services, transaction);
   const verb = acquirer?.[operation.type as Verb];
-  if (verb === undefined) return { ...aborted, status_code: "40000", acquirer_status_msg: "Not supported by the acquirer" };
+  if (verb === undefined)
+    return { ...aborted, status_code: "40000", acquirer_status_msg: "Not supported by the acquirer" };
   const order = await orderOf(services, begun, card);
   const outcome = await verb(order, AbortSignal.timeout(ask_timeout_ms)).catch(
     (error: unknown): Outcome => ({ kind: "unknown", reason: String(error) }),
@@ -245,7 +253,10 @@ export async function repair(services: Services, key: Key & { operation_id: numb
     const acquirer = acquirerFor(services, transaction);
     if (acquirer === null) return false;
     const order = await orderOf(services, { transaction, operation }, null);
-    const found = await acquirer.find({ ...order, begun_at: operation.created_at }, AbortSignal.timeout(ask_timeout_ms));
+    const found = await acquirer.find(
+      { ...order, begun_at: operation.created_at },
+      AbortSignal.timeout(ask_timeout_ms),
+    );
     if (found.kind === "unknown") {
       await askAgainAt(services.pool, key, nextAsk(operation.created_at, services.clock.now()));
       return false;
@@ -309,8 +320,10 @@ async function trySettle(services: Services, { before, operation, outcome }: Set
   const callbacks = callbackFor(services, after, done);
   const account = await services.directory.account(before.account_id);
   const { auto_capture, auto_capture_at } = done.options;
-  const capture = isApproved(done) && auto_capture === true ? autoCapture(services, { after, authorize: done, at }) : null;
-  const captures_at = isApproved(done) && auto_capture_at ? startOfDay(auto_capture_at, account.settings.timezone) : null;
+  const capture =
+    isApproved(done) && auto_capture === true ? autoCapture(services, { after, authorize: done, at }) : null;
+  const captures_at =
+    isApproved(done) && auto_capture_at ? startOfDay(auto_capture_at, account.settings.timezone) : null;
   const next: Transaction = {
     ...(capture === null ? after : { ...revised(after, [...after.operations, capture], at), revision: after.revision }),
     due_at: captures_at ?? (after.accepted ? null : after.due_at),
@@ -361,7 +374,14 @@ function autoCapture(
   { after, authorize, at }: { after: Transaction; authorize: Operation; at: Date },
 ): Operation {
   const { account_id, type, id } = after;
-  const wish: Wish = { account_id, type, id, verb: "capture", amount: authorize.amount, callback_url: authorize.callback_url };
+  const wish: Wish = {
+    account_id,
+    type,
+    id,
+    verb: "capture",
+    amount: authorize.amount,
+    callback_url: authorize.callback_url,
+  };
   return newOperation(services, { transaction: after, wish, at, version: authorize.version });
 }
 
@@ -422,7 +442,15 @@ async function noteVoid(services: Services, { transaction: seen, session, refere
     if (before === null || before.operations.some(({ options }) => options.voids === session.id)) return;
     const at = services.clock.now();
     const { account_id, type, id } = before;
-    const wish: Wish = { account_id, type, id, verb: "cancel", amount: null, callback_url: null, options: { voids: session.id } };
+    const wish: Wish = {
+      account_id,
+      type,
+      id,
+      verb: "cancel",
+      amount: null,
+      callback_url: null,
+      options: { voids: session.id },
+    };
     const noted = newOperation(services, { transaction: before, wish, at, version: session.version });
     const done = finished({ ...noted, reference }, outcome, at);
     const transaction = { ...revised(before, [...before.operations, done], at), last_operation_id: done.id };

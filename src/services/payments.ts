@@ -98,9 +98,7 @@ export async function change(
     const after = { ...before, ...edit(before), revision: before.revision + 1, updated_at: at };
     const committed = await services.commit({
       transaction: after,
-      activity: [
-        activity(actor, { target: key, action, changes: differences(shown(before), shown(after)), at }),
-      ],
+      activity: [activity(actor, { target: key, action, changes: differences(shown(before), shown(after)), at })],
       idempotency: claimed(actor, key, null),
     });
     if (committed === "done") return after;
@@ -120,7 +118,11 @@ function linkToken(bucket: number): string {
 }
 
 /** Creates or replaces the payment window link; its address stays the same until it is deleted. */
-export const putLink = (services: Services, actor: Actor, { key, link }: { key: Key; link: Link }): Promise<Transaction> =>
+export const putLink = (
+  services: Services,
+  actor: Actor,
+  { key, link }: { key: Key; link: Link },
+): Promise<Transaction> =>
   change(services, actor, {
     key,
     action: "link",
@@ -202,7 +204,9 @@ export const reportFraud = (
 export const operationOf = ({ operations, type, id }: Transaction, operation_id: number): Operation => {
   const operation = operations.find((o) => o.id === operation_id);
   if (operation === undefined) {
-    throw new Refused("not_found", null, { message: `Not found: No Operation with id ${operation_id} on ${type} ${id}` });
+    throw new Refused("not_found", null, {
+      message: `Not found: No Operation with id ${operation_id} on ${type} ${id}`,
+    });
   }
   return operation;
 };

@@ -61,7 +61,8 @@ export function presentOperation(o: Operation) {
 
 /** The Payment object. `operations_size` keeps only so many of the newest operations. */
 export function presentPayment(t: Transaction, addresses: Addresses, operations_size?: number) {
-  const shown = operations_size === undefined ? t.operations : operations_size === 0 ? [] : t.operations.slice(-operations_size);
+  const shown =
+    operations_size === undefined ? t.operations : operations_size === 0 ? [] : t.operations.slice(-operations_size);
   const b = t.body;
   return {
     id: t.id,

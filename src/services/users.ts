@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { weakness } from "../domain/passwords.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
+import { writeActivity } from "../storage/activity.ts";
 import {
   agreementByInvitation,
   agreementsOfUser,
@@ -11,11 +12,10 @@ import {
   insertUser,
   lockAccount,
   ownersOf,
+  type UserRow,
   updateUser,
   userById,
-  type UserRow,
 } from "../storage/directory.ts";
-import { writeActivity } from "../storage/activity.ts";
 import { isUniqueViolation } from "../storage/errors.ts";
 import { claimKey } from "../storage/idempotency.ts";
 import { inTransaction } from "../storage/pool.ts";
@@ -27,7 +27,12 @@ import type { Actor, Services } from "./services.ts";
 
 export type SignupPolicy = "open" | "invite" | "closed";
 
-type NewUser = { readonly name: string; readonly email: string; readonly password: string; readonly token: string | undefined };
+type NewUser = {
+  readonly name: string;
+  readonly email: string;
+  readonly password: string;
+  readonly token: string | undefined;
+};
 
 export const invitationHash = (token: string): Buffer => createHash("sha256").update(token).digest();
 
@@ -39,7 +44,11 @@ function checkPassword(password: string, about: readonly string[]): void {
 }
 
 /** A new user; with an invitation's token also a member of the account that invited. */
-export async function signUp(services: Services, actor: Actor, { wanted, policy }: { wanted: NewUser; policy: SignupPolicy }): Promise<UserRow> {
+export async function signUp(
+  services: Services,
+  actor: Actor,
+  { wanted, policy }: { wanted: NewUser; policy: SignupPolicy },
+): Promise<UserRow> {
   const { pool, directory, clock } = services;
   const { name, email, password, token } = wanted;
   if (policy === "closed") throw notAuthorized("Sign-up is closed");
@@ -54,7 +63,8 @@ export async function signUp(services: Services, actor: Actor, { wanted, policy 
       const id = await insertUser(db, { name, email, password_hash, is_system: false, created_at });
       const user = await userById(db, id);
       if (user === null) throw new Error("a new user cannot be read");
-      if (invitation !== null) await acceptAs(services, db, { agreement: invitation, user, actor: { ...actor, user_id: id, name } });
+      if (invitation !== null)
+        await acceptAs(services, db, { agreement: invitation, user, actor: { ...actor, user_id: id, name } });
       await writeActivity(db, userActivity(actor, { id, action: "create", before: null, after: user, at: created_at }));
       return user;
     });
@@ -69,11 +79,17 @@ export async function signUp(services: Services, actor: Actor, { wanted, policy 
 type Person = Pick<UserRow, "name" | "email">;
 
 /** Users belong to no account; their trail stands under account 0. */
-function userActivity(actor: Actor, change: { id: number; action: string; before: Person | null; after: Person | null; at: Date }) {
+function userActivity(
+  actor: Actor,
+  change: { id: number; action: string; before: Person | null; after: Person | null; at: Date },
+) {
   const { id, action, before, after, at } = change;
   const shown = (person: Person | null) => (person === null ? null : { name: person.name, email: person.email });
   const changes = differences(shown(before), shown(after));
-  return activity({ ...actor, user_id: actor.user_id ?? id }, { target: { account_id: 0, type: "User", id }, action, changes, at });
+  return activity(
+    { ...actor, user_id: actor.user_id ?? id },
+    { target: { account_id: 0, type: "User", id }, action, changes, at },
+  );
 }
 
 export type UserChange = {
@@ -83,14 +99,19 @@ export type UserChange = {
   readonly current_password?: string | undefined;
 };
 
-export async function changeUser(services: Services, actor: Actor, { user, change }: { user: User; change: UserChange }) {
+export async function changeUser(
+  services: Services,
+  actor: Actor,
+  { user, change }: { user: User; change: UserChange },
+) {
   const { pool, directory, clock } = services;
   const { name, email, password, current_password } = change;
   const before = await userById(pool, user.id);
   if (before === null) throw new Refused("authentication_required");
   if (email !== undefined || password !== undefined) {
     if (current_password === undefined) throw new Refused("validation", { current_password: ["is missing"] });
-    const proven = before.password_hash !== null && (await directory.verifyPassword(before.password_hash, current_password));
+    const proven =
+      before.password_hash !== null && (await directory.verifyPassword(before.password_hash, current_password));
     if (!proven) throw new Refused("validation", { current_password: ["is invalid"] });
   }
   if (password !== undefined) checkPassword(password, [name ?? before.name, email ?? before.email ?? ""]);
@@ -106,9 +127,11 @@ export async function changeUser(services: Services, actor: Actor, { user, chang
     await inTransaction(pool, async (db) => {
       await updateUser(db, user.id, after);
       const entry = userActivity(actor, { id: user.id, action: "update", before, after, at });
-      const changes = password === undefined ? entry.changes : { ...entry.changes, password: ["[hidden]", "[hidden]"] as const };
+      const changes =
+        password === undefined ? entry.changes : { ...entry.changes, password: ["[hidden]", "[hidden]"] as const };
       await writeActivity(db, { ...entry, changes });
-      if (actor.claim !== null) await claimKey(db, { ...actor.claim, resource_type: "User", resource_id: user.id, operation_id: null });
+      if (actor.claim !== null)
+        await claimKey(db, { ...actor.claim, resource_type: "User", resource_id: user.id, operation_id: null });
     });
   } catch (error) {
     if (isUniqueViolation(error, "users_email_key")) throw email_taken();
@@ -128,7 +151,9 @@ export async function removeUser(services: Services, actor: Actor, user: User): 
       await lockAccount(db, agreement.account_id);
       const owners = await ownersOf(db, agreement.account_id);
       if (agreement.owner && owners.length === 1 && owners[0] === agreement.id) {
-        throw new Refused("conflict", null, { message: `Conflict: you are the last owner of account ${agreement.account_id}` });
+        throw new Refused("conflict", null, {
+          message: `Conflict: you are the last owner of account ${agreement.account_id}`,
+        });
       }
       await endAgreement(db, agreement.id, at);
     }

@@ -24,7 +24,10 @@ export type ActivityList = {
 };
 
 /** In the order of their ids, which begin with the time. */
-export async function listActivity(pool: pg.Pool, { account_id, filters, sort_dir, limit, offset, after }: ActivityList): Promise<ActivityRow[]> {
+export async function listActivity(
+  pool: pg.Pool,
+  { account_id, filters, sort_dir, limit, offset, after }: ActivityList,
+): Promise<ActivityRow[]> {
   const values: unknown[] = [bucketOf(account_id), account_id];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const where = ["bucket = $1", "account_id = $2"];
@@ -41,11 +44,13 @@ export async function listActivity(pool: pg.Pool, { account_id, filters, sort_di
   return after?.backwards ? rows.reverse() : rows;
 }
 
-export async function activityById(pool: pg.Pool, { account_id, id }: { account_id: number; id: string }): Promise<ActivityRow | null> {
-  const { rows } = await pool.query<ActivityRow>("SELECT * FROM activity WHERE bucket = $1 AND account_id = $2 AND id = $3", [
-    bucketOf(account_id),
-    account_id,
-    id,
-  ]);
+export async function activityById(
+  pool: pg.Pool,
+  { account_id, id }: { account_id: number; id: string },
+): Promise<ActivityRow | null> {
+  const { rows } = await pool.query<ActivityRow>(
+    "SELECT * FROM activity WHERE bucket = $1 AND account_id = $2 AND id = $3",
+    [bucketOf(account_id), account_id, id],
+  );
   return rows[0] ?? null;
 }

@@ -4,7 +4,12 @@ import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
 import { slot_count } from "./leases.ts";
 
-export type Attempt = { readonly at: string; readonly response_code: number | null; readonly duration: number; readonly error: string | null };
+export type Attempt = {
+  readonly at: string;
+  readonly response_code: number | null;
+  readonly duration: number;
+  readonly error: string | null;
+};
 
 export type Callback = {
   readonly bucket: number;
@@ -102,7 +107,10 @@ export type CallbackList = {
 };
 
 /** In the order of their ids, which is the order of their creation. */
-export async function listCallbacks(pool: pg.Pool, { account_id, filters, sort_dir, limit, offset, after }: CallbackList): Promise<Callback[]> {
+export async function listCallbacks(
+  pool: pg.Pool,
+  { account_id, filters, sort_dir, limit, offset, after }: CallbackList,
+): Promise<Callback[]> {
   const values: unknown[] = [bucketOf(account_id), account_id];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const where = ["bucket = $1", "account_id = $2"];
@@ -120,12 +128,14 @@ export async function listCallbacks(pool: pg.Pool, { account_id, filters, sort_d
   return after?.backwards ? rows.reverse() : rows;
 }
 
-export async function callbackById(pool: pg.Pool, { account_id, id }: { account_id: number; id: string }): Promise<Callback | null> {
-  const { rows } = await pool.query<Callback>("SELECT * FROM callbacks WHERE bucket = $1 AND account_id = $2 AND id = $3", [
-    bucketOf(account_id),
-    account_id,
-    id,
-  ]);
+export async function callbackById(
+  pool: pg.Pool,
+  { account_id, id }: { account_id: number; id: string },
+): Promise<Callback | null> {
+  const { rows } = await pool.query<Callback>(
+    "SELECT * FROM callbacks WHERE bucket = $1 AND account_id = $2 AND id = $3",
+    [bucketOf(account_id), account_id, id],
+  );
   return rows[0] ?? null;
 }
 

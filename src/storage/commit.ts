@@ -129,7 +129,14 @@ function statementFor(present: readonly Part[]): { name: string; text: string } 
 }
 
 async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committed[]> {
-  const rows: Record<Part, string[]> = { created: [], updated: [], operations: [], callbacks: [], activity: [], keys: [] };
+  const rows: Record<Part, string[]> = {
+    created: [],
+    updated: [],
+    operations: [],
+    callbacks: [],
+    activity: [],
+    keys: [],
+  };
   const sorted = changes.length === 1 ? changes : [...changes].sort(byRow);
   for (const { transaction, operations, callbacks, activity, idempotency } of sorted) {
     (transaction.revision === 0 ? rows.created : rows.updated).push(transactionJson(transaction));

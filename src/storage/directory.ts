@@ -109,8 +109,16 @@ export const agreementByInvitation = (db: Db, hash: Buffer) =>
   first<AgreementRow>(db, `${agreements} AND a.invitation_hash = $1 AND NOT a.accepted`, [hash]);
 
 /** An open invitation to this e-mail, or an agreement of this user. */
-export const agreementsFor = async (db: Db, { user_id, email }: { user_id: number; email: string | null }): Promise<AgreementRow[]> =>
-  (await db.query<AgreementRow>(`${agreements} AND (a.user_id = $1 OR (NOT a.accepted AND a.invited_email = $2)) ORDER BY a.id`, [user_id, email])).rows;
+export const agreementsFor = async (
+  db: Db,
+  { user_id, email }: { user_id: number; email: string | null },
+): Promise<AgreementRow[]> =>
+  (
+    await db.query<AgreementRow>(
+      `${agreements} AND (a.user_id = $1 OR (NOT a.accepted AND a.invited_email = $2)) ORDER BY a.id`,
+      [user_id, email],
+    )
+  ).rows;
 
 /** Serializes changes of who owns an account: two last owners cannot leave at once. */
 export async function lockAccount(db: Db, account_id: number): Promise<void> {
@@ -132,12 +140,25 @@ export async function insertUser(db: Db, user: NewUser): Promise<number> {
   const id = await nextCounter(db, "users");
   await db.query(
     `INSERT INTO users (id, name, email, email_verified, password_hash, is_system, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    [id, user.name, user.email?.toLowerCase() ?? null, user.email_verified ?? false, user.password_hash, user.is_system, user.created_at],
+    [
+      id,
+      user.name,
+      user.email?.toLowerCase() ?? null,
+      user.email_verified ?? false,
+      user.password_hash,
+      user.is_system,
+      user.created_at,
+    ],
   );
   return id;
 }
 
-type UserChanges = { readonly name: string; readonly email: string | null; readonly email_verified: boolean; readonly password_hash: string | null };
+type UserChanges = {
+  readonly name: string;
+  readonly email: string | null;
+  readonly email_verified: boolean;
+  readonly password_hash: string | null;
+};
 
 export async function updateUser(db: Db, id: number, user: UserChanges): Promise<void> {
   await db.query("UPDATE users SET name = $2, email = $3, email_verified = $4, password_hash = $5 WHERE id = $1", [
@@ -151,10 +172,16 @@ export async function updateUser(db: Db, id: number, user: UserChanges): Promise
 
 /** The row stays for the audit trail; what names the person goes. */
 export async function deleteUser(db: Db, id: number, at: Date): Promise<void> {
-  await db.query("UPDATE users SET deleted_at = $2, name = 'Deleted user', email = NULL, password_hash = NULL WHERE id = $1", [id, at]);
+  await db.query(
+    "UPDATE users SET deleted_at = $2, name = 'Deleted user', email = NULL, password_hash = NULL WHERE id = $1",
+    [id, at],
+  );
 }
 
-export async function insertAccount(db: Db, account: { settings: unknown; private_key: Buffer; created_at: Date }): Promise<number> {
+export async function insertAccount(
+  db: Db,
+  account: { settings: unknown; private_key: Buffer; created_at: Date },
+): Promise<number> {
   const id = await nextCounter(db, "accounts");
   await db.query("INSERT INTO accounts (id, settings, private_key, created_at) VALUES ($1, $2, $3, $4)", [
     id,
@@ -169,7 +196,11 @@ export async function updateSettings(db: Db, account_id: number, settings: unkno
   await db.query("UPDATE accounts SET settings = $2 WHERE id = $1", [account_id, JSON.stringify(settings)]);
 }
 
-export async function changePrivateKey(db: Db, account_id: number, change: { private_key: Buffer; at: Date }): Promise<void> {
+export async function changePrivateKey(
+  db: Db,
+  account_id: number,
+  change: { private_key: Buffer; at: Date },
+): Promise<void> {
   await db.query(
     "UPDATE accounts SET old_private_key = private_key, private_key = $2, private_key_changed_at = $3 WHERE id = $1",
     [account_id, change.private_key, change.at],
@@ -184,7 +215,16 @@ export async function closeAccount(db: Db, account_id: number, at: Date): Promis
 
 export type NewAgreement = Pick<
   AgreementRow,
-  "account_id" | "user_id" | "owner" | "service" | "locked" | "accepted" | "description" | "permissions" | "ip_restriction" | "created_at"
+  | "account_id"
+  | "user_id"
+  | "owner"
+  | "service"
+  | "locked"
+  | "accepted"
+  | "description"
+  | "permissions"
+  | "ip_restriction"
+  | "created_at"
 > & {
   readonly invited_email?: string | null;
   readonly invitation_hash?: Buffer | null;
@@ -222,21 +262,32 @@ export async function insertAgreement(db: Db, a: NewAgreement): Promise<number> 
 type AgreementChanges = Pick<AgreementRow, "owner" | "description" | "permissions" | "ip_restriction">;
 
 export async function updateAgreement(db: Db, id: number, a: AgreementChanges): Promise<void> {
-  await db.query("UPDATE agreements SET owner = $2, description = $3, permissions = $4, ip_restriction = $5 WHERE id = $1", [
-    id,
-    a.owner,
-    a.description,
-    a.permissions === null ? null : JSON.stringify(a.permissions),
-    JSON.stringify(a.ip_restriction),
-  ]);
+  await db.query(
+    "UPDATE agreements SET owner = $2, description = $3, permissions = $4, ip_restriction = $5 WHERE id = $1",
+    [
+      id,
+      a.owner,
+      a.description,
+      a.permissions === null ? null : JSON.stringify(a.permissions),
+      JSON.stringify(a.ip_restriction),
+    ],
+  );
 }
 
 export async function updateKey(db: Db, id: number, key: { key_hash: Buffer; key_sealed: Buffer }): Promise<void> {
-  await db.query("UPDATE agreements SET key_hash = $2, key_sealed = $3 WHERE id = $1", [id, key.key_hash, key.key_sealed]);
+  await db.query("UPDATE agreements SET key_hash = $2, key_sealed = $3 WHERE id = $1", [
+    id,
+    key.key_hash,
+    key.key_sealed,
+  ]);
 }
 
 /** The invitation's token works once. */
-export async function acceptAgreement(db: Db, id: number, a: { user_id: number; key_hash: Buffer; key_sealed: Buffer }): Promise<boolean> {
+export async function acceptAgreement(
+  db: Db,
+  id: number,
+  a: { user_id: number; key_hash: Buffer; key_sealed: Buffer },
+): Promise<boolean> {
   const { rowCount } = await db.query(
     `UPDATE agreements SET accepted = true, user_id = $2, key_hash = $3, key_sealed = $4, invitation_hash = NULL
      WHERE id = $1 AND NOT accepted AND ended_at IS NULL`,
@@ -246,5 +297,8 @@ export async function acceptAgreement(db: Db, id: number, a: { user_id: number; 
 }
 
 export async function endAgreement(db: Db, id: number, at: Date): Promise<void> {
-  await db.query("UPDATE agreements SET ended_at = $2, key_hash = NULL, invitation_hash = NULL WHERE id = $1", [id, at]);
+  await db.query("UPDATE agreements SET ended_at = $2, key_hash = NULL, invitation_hash = NULL WHERE id = $1", [
+    id,
+    at,
+  ]);
 }

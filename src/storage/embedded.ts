@@ -337,7 +337,8 @@ async function createCluster({
   if (code !== 0) {
     fs.rmSync(half, { recursive: true, force: true });
     throw new CannotStart(
-      `The database could not be created in ${place.data_dir} (${lastLine(said) || code}): check space and rights.`,
+      `The database could not be created in ${place.data_dir} (${lastLine(said) || code}): ` +
+        "check space, rights and that the system knows your user by name, or set DATABASE_URL.",
     );
   }
   const made = renameUnlessThere(half, place.cluster);

@@ -15,5 +15,8 @@ export const isWorthRetrying = (error: unknown): boolean =>
 export const isUnavailable = (error: unknown): boolean => {
   const { code } = (error ?? {}) as DatabaseError;
   if (code !== undefined && (/^(08|57P|53)/.test(code) || /^E(CONN|PIPE|NOENT|AI_|NOTFOUND)/.test(code))) return true;
-  return error instanceof Error && /timeout exceeded when trying to connect|Connection terminated|not queryable/.test(error.message);
+  return (
+    error instanceof Error &&
+    /timeout exceeded when trying to connect|Connection terminated|not queryable/.test(error.message)
+  );
 };

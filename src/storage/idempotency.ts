@@ -24,12 +24,25 @@ export async function claimKey(db: Db, row: IdempotencyRow): Promise<void> {
   await db.query(
     `INSERT INTO idempotency_keys (bucket, scope, key, fingerprint, resource_type, resource_id, operation_id, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [row.bucket, row.scope, row.key, row.fingerprint, row.resource_type, row.resource_id, row.operation_id, row.created_at],
+    [
+      row.bucket,
+      row.scope,
+      row.key,
+      row.fingerprint,
+      row.resource_type,
+      row.resource_id,
+      row.operation_id,
+      row.created_at,
+    ],
   );
 }
 
 /** Keeps the answer; makes the row for requests that had no effect to commit it with. */
-export async function storeAnswer(pool: pg.Pool, name: Name, stored: { fingerprint: Buffer; answer: Buffer; at: Date }) {
+export async function storeAnswer(
+  pool: pg.Pool,
+  name: Name,
+  stored: { fingerprint: Buffer; answer: Buffer; at: Date },
+) {
   await pool.query({
     name: "store_answer",
     text: `INSERT INTO idempotency_keys (bucket, scope, key, fingerprint, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)

@@ -23,7 +23,8 @@ export async function migrate(pool: pg.Pool): Promise<number> {
     const { rows } = await client.query<{ name: string }>("SELECT name FROM migrations");
     const applied = new Set(rows.map(({ name }) => name));
     const unknown = [...applied].find((name) => !files.includes(name));
-    if (unknown !== undefined) throw new Error(`The database is newer than this program: it holds migration ${unknown}.`);
+    if (unknown !== undefined)
+      throw new Error(`The database is newer than this program: it holds migration ${unknown}.`);
 
     const missing = files.filter((name) => !applied.has(name));
     for (const name of missing) await apply(client, name);

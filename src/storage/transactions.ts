@@ -1,8 +1,8 @@
 // Reads of transactions, one statement each, always within one account's bucket.
 
 import type pg from "pg";
-import { slot_count } from "./leases.ts";
 import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
+import { slot_count } from "./leases.ts";
 
 type Row = Omit<Transaction, "operations"> & { readonly operations: readonly OperationRow[] | null };
 type OperationRow = Record<keyof Operation, unknown>;

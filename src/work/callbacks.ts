@@ -2,7 +2,7 @@
 // of a resource's operations to one URL.
 
 import type { Services } from "../services/services.ts";
-import { type Callback, dueCallbacks, recordAttempts, type Result } from "../storage/callbacks.ts";
+import { type Callback, dueCallbacks, type Result, recordAttempts } from "../storage/callbacks.ts";
 import { coalesce } from "../storage/coalesce.ts";
 import { slotOf } from "../storage/leases.ts";
 import { createSender } from "./deliver.ts";
@@ -27,7 +27,11 @@ export type Callbacks = {
   readonly stop: () => Promise<void>;
 };
 
-type Options = { readonly services: Services; readonly leases: Leases; readonly settings: { readonly allow_private: boolean } };
+type Options = {
+  readonly services: Services;
+  readonly leases: Leases;
+  readonly settings: { readonly allow_private: boolean };
+};
 
 /** When to try again after so many attempts; null: that was the last. */
 export function nextAttemptAt(attempts: number, at: Date): Date | null {
@@ -74,7 +78,10 @@ export function startCallbacks({ services, leases, settings }: Options): Callbac
         headers,
       });
     } catch (error) {
-      log.warn({ callback: callback.id, error: String(error) }, "a callback could not be sent or noted and will be sent again");
+      log.warn(
+        { callback: callback.id, error: String(error) },
+        "a callback could not be sent or noted and will be sent again",
+      );
       await new Promise((done) => setTimeout(done, pause_ms));
     } finally {
       release();
@@ -109,7 +116,9 @@ export function startCallbacks({ services, leases, settings }: Options): Callbac
   async function run(): Promise<void> {
     while (!stopped) {
       nudged = false;
-      await round().catch((error: unknown) => log.warn({ error: String(error) }, "the outbox could not be read and will be again"));
+      await round().catch((error: unknown) =>
+        log.warn({ error: String(error) }, "the outbox could not be read and will be again"),
+      );
       if (nudged || stopped) continue;
       await new Promise<void>((done) => {
         const timer = setTimeout(done, pause_ms);

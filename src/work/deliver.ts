@@ -1,6 +1,6 @@
 // One callback, sent once: an HTTP POST of the very bytes in the outbox (reference: callbacks).
 
-import { Agent as HttpAgent, type IncomingHttpHeaders, request as httpRequest } from "node:http";
+import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { checksum, webhookSignature } from "../domain/checksum.ts";
 import { AddressRefused, checkLiteral, guardedLookup } from "./private-addresses.ts";
@@ -26,7 +26,10 @@ export type Delivery = {
 };
 
 export type Sender = {
-  readonly send: (parcel: Parcel, context: { readonly keys: readonly string[]; readonly at: Date }) => Promise<Delivery>;
+  readonly send: (
+    parcel: Parcel,
+    context: { readonly keys: readonly string[]; readonly at: Date },
+  ) => Promise<Delivery>;
   readonly close: () => void;
 };
 
@@ -38,7 +41,10 @@ const answer_bytes_max = 64 * 1024;
 const connections_per_host_max = 8;
 
 /** Both header families, and Standard Webhooks' own. `keys`: newest first; the checksum uses that one alone. */
-export function headersFor(parcel: Parcel, { keys, at }: { keys: readonly string[]; at: Date }): Record<string, string> {
+export function headersFor(
+  parcel: Parcel,
+  { keys, at }: { keys: readonly string[]; at: Date },
+): Record<string, string> {
   const { id, body, resource_type, account_id, version, sequence } = parcel;
   const timestamp_s = Math.floor(at.getTime() / 1000);
   const family = (brand: string): Record<string, string> => ({
@@ -64,7 +70,11 @@ export function createSender({ allow_private }: { allow_private: boolean }): Sen
   const options = { keepAlive: true, maxSockets: connections_per_host_max, lookup: guardedLookup({ allow_private }) };
   const agents = { "http:": new HttpAgent(options), "https:": new HttpsAgent(options) };
 
-  async function post(url: URL, parcel: Parcel, sent: { headers: Record<string, string>; signal: AbortSignal }): Promise<Answer> {
+  async function post(
+    url: URL,
+    parcel: Parcel,
+    sent: { headers: Record<string, string>; signal: AbortSignal },
+  ): Promise<Answer> {
     checkLiteral(url.hostname, allow_private);
     const body = Buffer.from(parcel.body);
     const secure = url.protocol === "https:";
@@ -107,9 +117,11 @@ export function createSender({ allow_private }: { allow_private: boolean }): Sen
         const { status, headers: answered } = await post(url, parcel, { headers, signal });
         const target = [301, 307, 308].includes(status) ? answered.location : undefined;
         if (target === undefined) return ended({ success: isSuccess(status), response_code: status, error: null });
-        if (redirects >= redirects_max) return ended({ success: false, response_code: status, error: "too many redirects" });
+        if (redirects >= redirects_max)
+          return ended({ success: false, response_code: status, error: "too many redirects" });
         url = new URL(target, url);
-        if (!/^https?:$/.test(url.protocol)) return ended({ success: false, response_code: status, error: "redirected elsewhere than to http" });
+        if (!/^https?:$/.test(url.protocol))
+          return ended({ success: false, response_code: status, error: "redirected elsewhere than to http" });
       }
     } catch (error) {
       return ended({ success: false, response_code: null, error: reasonOf(error) });

@@ -48,7 +48,10 @@ export async function startLeases({ pool, lease_ms = default_lease_ms }: Options
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
-      const pause_ms = Math.min(lease_ms / beats_per_lease, leaving.length > 0 ? handover_ms : Number.POSITIVE_INFINITY);
+      const pause_ms = Math.min(
+        lease_ms / beats_per_lease,
+        leaving.length > 0 ? handover_ms : Number.POSITIVE_INFINITY,
+      );
       await sleep(pause_ms, undefined, { signal: stopped.signal }).catch(() => {});
       // A failed beat is made up for by a later one; until then the leases run out by themselves.
       if (!stopped.signal.aborted) await once().catch(() => {});

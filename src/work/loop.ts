@@ -48,7 +48,11 @@ export function startLoop({ name, pause_ms, log, round }: Rounds): Loop {
 /** Works through the items, so many at once; one that fails does not stop the others. */
 export async function each<Item>(
   items: readonly Item[],
-  { at_once, work, failed }: { at_once: number; work: (item: Item) => Promise<unknown>; failed: (item: Item, error: unknown) => void },
+  {
+    at_once,
+    work,
+    failed,
+  }: { at_once: number; work: (item: Item) => Promise<unknown>; failed: (item: Item, error: unknown) => void },
 ): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {

@@ -16,11 +16,17 @@ export function startRepairs(services: Services, leases: Leases): Loop {
     const slots = leases.slots();
     if (slots.length === 0) return false;
     const now = services.clock.now();
-    const found = await abandonedOperations(services.pool, { slots, process_id: leases.process_id, now, limit: batch_max });
+    const found = await abandonedOperations(services.pool, {
+      slots,
+      process_id: leases.process_id,
+      now,
+      limit: batch_max,
+    });
     await each(found, {
       at_once,
       work: (operation) => repair(services, operation),
-      failed: (operation, error) => services.log.warn({ operation, error: String(error) }, "an operation could not be repaired yet"),
+      failed: (operation, error) =>
+        services.log.warn({ operation, error: String(error) }, "an operation could not be repaired yet"),
     });
     return found.length === batch_max;
   }

@@ -3,7 +3,7 @@
 // a name that answers differently the second time (DNS rebinding) gains nothing.
 
 import type { LookupAddress, LookupOptions } from "node:dns";
-import { lookup as systemLookup, Resolver } from "node:dns/promises";
+import { Resolver, lookup as systemLookup } from "node:dns/promises";
 import { BlockList, isIP, type LookupFunction } from "node:net";
 
 // IANA's special-purpose registry for IPv4 (RFC 6890 and later), multicast, and Azure's metadata service, which
@@ -104,7 +104,8 @@ type Guard = {
  * allowed, the system's own names (its hosts file, a container network) work too.
  */
 export function guardedLookup({ allow_private, resolve }: Guard): LookupFunction {
-  const addressesOf = resolve ?? (allow_private ? (host: string) => systemLookup(host, { all: true }) : publicAddresses());
+  const addressesOf =
+    resolve ?? (allow_private ? (host: string) => systemLookup(host, { all: true }) : publicAddresses());
 
   async function answer(host: string, options: LookupOptions): Promise<readonly LookupAddress[]> {
     const wanted = Number(options.family ?? 0);

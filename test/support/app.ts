@@ -65,7 +65,8 @@ export async function startApp({ settings, simulator_latency_ms }: Options = {})
     ...settings,
   };
   const lines: string[] = [];
-  const keep = (level: string) => (data: object, message: string) => void lines.push(JSON.stringify({ level, message, ...data }));
+  const keep = (level: string) => (data: object, message: string) =>
+    void lines.push(JSON.stringify({ level, message, ...data }));
   const log: Log = {
     info: keep("info"),
     warn: keep("warn"),
@@ -125,7 +126,11 @@ export const clientFor =
       method,
       headers: {
         ...fixed,
-        ...(type !== undefined ? { "Content-Type": type } : body === undefined || plain ? {} : { "Content-Type": "application/json" }),
+        ...(type !== undefined
+          ? { "Content-Type": type }
+          : body === undefined || plain
+            ? {}
+            : { "Content-Type": "application/json" }),
         ...headers,
       },
       body: body === undefined ? undefined : plain ? (body as string) : JSON.stringify(body),

@@ -23,7 +23,12 @@ export type Member = {
 };
 
 /** Somebody who signed up, was invited and accepted. */
-export async function newMember(app: TestApp, account: TestAccount, granted: readonly string[], owner = false): Promise<Member> {
+export async function newMember(
+  app: TestApp,
+  account: TestAccount,
+  granted: readonly string[],
+  owner = false,
+): Promise<Member> {
   const { email, password, call: alone } = await app.signUp();
   const body = { user_email: email, owner, acl_permissions: permissions(...granted) };
   const invited = await account.owner("POST", "/agreements", { body });
@@ -38,7 +43,12 @@ export async function newMember(app: TestApp, account: TestAccount, granted: rea
 export type Key = { readonly agreement_id: number; readonly api_key: string; readonly call: Client };
 
 /** A system user with a key of its own. */
-export async function newKey(app: TestApp, account: TestAccount, granted: readonly string[], more: object = {}): Promise<Key> {
+export async function newKey(
+  app: TestApp,
+  account: TestAccount,
+  granted: readonly string[],
+  more: object = {},
+): Promise<Key> {
   const body = { system_user: "Warehouse", acl_permissions: permissions(...granted), ...more };
   const made = await account.owner("POST", "/agreements", { body });
   if (made.status !== 201) throw new Error(`no system user: ${made.text}`);

@@ -65,7 +65,10 @@ export function openBook(pool: pg.Pool): Book {
   };
 }
 
-async function authorizations(pool: pg.Pool, references: readonly string[]): Promise<ReadonlyMap<string, Authorization>> {
+async function authorizations(
+  pool: pg.Pool,
+  references: readonly string[],
+): Promise<ReadonlyMap<string, Authorization>> {
   if (references.length === 0) return new Map();
   const { rows } = await pool.query<Authorization & { reference: string }>({
     name: "book_authorizations",
@@ -82,7 +85,10 @@ async function authorizations(pool: pg.Pool, references: readonly string[]): Pro
 }
 
 async function write(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<Entry[]> {
-  const known = await authorizations(pool, arrivals.flatMap(({ order }) => order.authorization ?? []));
+  const known = await authorizations(
+    pool,
+    arrivals.flatMap(({ order }) => order.authorization ?? []),
+  );
   const decided = arrivals.map(({ verb, order, at }) => {
     const authorization = order.authorization === null ? null : (known.get(order.authorization) ?? null);
     const scenario = scenarioOf(verb, order, authorization);

@@ -55,7 +55,13 @@ const three_d_secure_required: Decision = {
 const session_wishes: Readonly<Record<string, Decision>> = {
   approved: { ...approved, delay_ms: 0 },
   rejected: rejected("Rejected by the shopper"),
-  waiting: { ...approved, outcome: "waiting", status_code: "20200", acquirer_status_code: "20200", acquirer_status_msg: "Waiting" },
+  waiting: {
+    ...approved,
+    outcome: "waiting",
+    status_code: "20200",
+    acquirer_status_code: "20200",
+    acquirer_status_msg: "Waiting",
+  },
 };
 
 /** What kind of card (or session) this order belongs to: kept in the book instead of the card. */
@@ -63,12 +69,20 @@ export function scenarioOf(verb: Verb, { card, extras }: Order, authorization: A
   if (card !== null) return testCard(card.number)?.scenario ?? "live";
   if (authorization !== null) return authorization.scenario;
   const wish = (extras.simulator as { session?: unknown } | undefined)?.session;
-  return verb === "session" && typeof wish === "string" && Object.hasOwn(session_wishes, wish) ? `session_${wish}` : "session";
+  return verb === "session" && typeof wish === "string" && Object.hasOwn(session_wishes, wish)
+    ? `session_${wish}`
+    : "session";
 }
 
-export function decide(verb: Verb, order: Order, { scenario, authorization }: { scenario: string; authorization: Authorization | null }): Decision {
+export function decide(
+  verb: Verb,
+  order: Order,
+  { scenario, authorization }: { scenario: string; authorization: Authorization | null },
+): Decision {
   const decision = decideAtOnce(verb, order, { scenario, authorization });
-  return scenario === "delayed" && decision.outcome === "approved" ? { ...decision, delay_ms: card_delay_ms } : decision;
+  return scenario === "delayed" && decision.outcome === "approved"
+    ? { ...decision, delay_ms: card_delay_ms }
+    : decision;
 }
 
 const builds_on_authorization: readonly Verb[] = ["recurring", "capture", "refund", "cancel", "renew"];
@@ -84,7 +98,8 @@ function decideAtOnce(
     if (authorization === null) return rejected("Unknown authorization");
     return following(verb, order, authorization);
   }
-  if (verb === "session") return session_wishes[scenario.replace("session_", "")] ?? { ...approved, delay_ms: shopper_delay_ms };
+  if (verb === "session")
+    return session_wishes[scenario.replace("session_", "")] ?? { ...approved, delay_ms: shopper_delay_ms };
   return paying(scenario as Scenario, order);
 }
 

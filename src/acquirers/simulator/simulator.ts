@@ -53,7 +53,8 @@ export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acqui
       const now = clock.now();
       const entry = await book.find(order.reference);
       if (entry !== null) return foundIn(entry, now);
-      if (now.getTime() - order.begun_at.getTime() < late_ms) return { kind: "unknown", reason: "it may still be on its way" };
+      if (now.getTime() - order.begun_at.getTime() < late_ms)
+        return { kind: "unknown", reason: "it may still be on its way" };
       // From here on an order with this reference is refused.
       return foundIn(await book.refuse(order, "find", now), now);
     },
@@ -64,12 +65,14 @@ export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acqui
   };
 }
 
-const foundIn = (entry: Entry, now: Date): Found => (entry.outcome === "refused" ? { kind: "never_heard" } : outcomeOf(entry, now));
+const foundIn = (entry: Entry, now: Date): Found =>
+  entry.outcome === "refused" ? { kind: "never_heard" } : outcomeOf(entry, now);
 
 function outcomeOf(entry: Entry, now: Date): Outcome {
   const { reference, verb, outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at } = entry;
   const session = verb === "session" ? { data: { session_id: reference } } : {};
-  if (outcome === "waiting" || answer_at > now) return { kind: "unknown", reason: "still working", waiting: true, ...session };
+  if (outcome === "waiting" || answer_at > now)
+    return { kind: "unknown", reason: "still working", waiting: true, ...session };
   const answer = { status_code, acquirer_status_code, acquirer_status_msg, ...session };
   if (outcome === "approved") return { kind: "approved", authorization: reference, ...answer };
   return { kind: "rejected", ...answer };
