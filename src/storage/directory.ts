@@ -79,8 +79,8 @@ export const userByEmail = (db: Db, email: string) =>
 export const userById = (db: Db, id: number) =>
   first<UserRow>(db, "SELECT * FROM users WHERE id = $1 AND deleted_at IS NULL", [id]);
 
-export const accountById = (db: Db, id: number) =>
-  first<AccountRow>(db, "SELECT * FROM accounts WHERE id = $1 AND closed_at IS NULL", [id]);
+/** Closed ones too: what was begun on them is still settled, and their callbacks are signed. */
+export const accountById = (db: Db, id: number) => first<AccountRow>(db, "SELECT * FROM accounts WHERE id = $1", [id]);
 
 /** The next id of a shared table. */
 export async function nextCounter(db: Db, name: "users" | "accounts" | "agreements" | "processes"): Promise<number> {
@@ -120,18 +120,14 @@ export const agreementsFor = async (
     )
   ).rows;
 
-/** Serializes changes of who owns an account: two last owners cannot leave at once. */
+/** Serializes changes of an account and its agreements: two last owners cannot leave at once. */
 export async function lockAccount(db: Db, account_id: number): Promise<void> {
   await db.query("SELECT FROM accounts WHERE id = $1 FOR UPDATE", [account_id]);
 }
 
-export async function ownersOf(db: Db, account_id: number): Promise<number[]> {
-  const { rows } = await db.query<{ id: number }>(
-    "SELECT id FROM agreements WHERE account_id = $1 AND owner AND accepted AND ended_at IS NULL",
-    [account_id],
-  );
-  return rows.map(({ id }) => id);
-}
+/** Until the transaction ends nobody else changes this user. */
+export const lockUser = (db: Db, id: number) =>
+  first<UserRow>(db, "SELECT * FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", [id]);
 
 export type NewUser = Omit<UserRow, "id" | "email_verified"> & { readonly email_verified?: boolean };
 
@@ -226,7 +222,7 @@ export type NewAgreement = Pick<
   | "ip_restriction"
   | "created_at"
 > & {
-  readonly invited_email?: string | null;
+  readonly invited_email?: string | null | undefined;
   readonly invitation_hash?: Buffer | null;
   readonly key_hash?: Buffer | null;
   readonly key_sealed?: Buffer | null;
