@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { startEmbedded } from "../src/storage/embedded.ts";
+import { apiClient } from "../stories/story.ts";
 import type { Job, Measured } from "./load.ts";
 
 const rounds = 3;
@@ -100,29 +101,19 @@ async function startServer(url: string, data_dir: string): Promise<Server> {
 type Made = { readonly id: number };
 type Agreement = { readonly service: string; readonly api_key: string };
 
+/** The API User's key of a new account. */
 async function merchantKey(port: number): Promise<string> {
+  const api_url = `http://127.0.0.1:${port}`;
   const email = `bench-${randomBytes(4).toString("hex")}@shop.example`;
-  const password = randomBytes(24).toString("base64url");
-  const call = async <Body>(method: string, path: string, body?: object): Promise<Body> => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-      method,
-      headers: {
-        "Content-Type": "application/json",
-        ...(path === "/users"
-          ? {}
-          : { Authorization: `Basic ${Buffer.from(`${email}:${password}`).toString("base64")}` }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(await response.text());
-    return (await response.json()) as Body;
-  };
-  await call("POST", "/users", { name: "Bench", email, password });
-  const { id } = await call<Made>("POST", "/accounts", { shop_name: "Bench", contact_email: email });
-  const agreements = await call<Agreement[]>("GET", `/agreements?account_id=${id}`);
-  const api = await call<Agreement[]>("GET", "/agreements").catch(() => agreements);
-  const own = agreements[0]?.api_key ?? api[0]?.api_key ?? "";
-  return `Basic ${Buffer.from(`:${own}`).toString("base64")}`;
+  const person = { email, password: randomBytes(24).toString("base64url") };
+  await apiClient(api_url, null).call("POST", "/users", { name: "Bench", ...person });
+  const { id } = await apiClient(api_url, person).call<Made>("POST", "/accounts", {
+    shop_name: "Bench",
+    contact_email: email,
+  });
+  const agreements = await apiClient(api_url, { ...person, account_id: id }).call<Agreement[]>("GET", "/agreements");
+  const key = agreements.find(({ service }) => service === "api_user")?.api_key ?? "";
+  return `Basic ${Buffer.from(`:${key}`).toString("base64")}`;
 }
 
 async function main(): Promise<number> {

@@ -1,8 +1,7 @@
 // Every setting, with its default and one sentence. The only reader of the environment: the rest of the program is
 // handed what it needs. An unknown COOLPAY_ name is an error, so that a misspelt setting cannot be silently ignored.
 
-import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -214,7 +213,3 @@ export function ownVersion(): string {
   const file = new URL("../package.json", import.meta.url);
   return String((JSON.parse(readFileSync(file, "utf8")) as { version: unknown }).version);
 }
-
-/** Where the database lives when its user could not reach the default folder (the database never runs as root). */
-export const fallbackDataDir = (project: string): string =>
-  join("/var/lib/coolpay", createHash("sha256").update(realpathSync(project)).digest("hex").slice(0, 8));

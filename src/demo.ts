@@ -18,9 +18,15 @@ export async function makeDemo({ services, addresses }: App): Promise<boolean> {
   const password = randomBytes(24).toString("base64url");
   const { api_url } = addresses;
   await apiClient(api_url, null).call("POST", "/users", { name: "Demo", email: demo_email, password });
-  const user = apiClient(api_url, { email: demo_email, password });
-  const account = await user.call<Named>("POST", "/accounts", { shop_name: "Kop og Kande", contact_email: demo_email });
-  const agreements = await user.call<Agreement[]>("GET", `/agreements?account_id=${account.id}`);
+  const person = { email: demo_email, password };
+  const account = await apiClient(api_url, person).call<Named>("POST", "/accounts", {
+    shop_name: "Kop og Kande",
+    contact_email: demo_email,
+  });
+  const agreements = await apiClient(api_url, { ...person, account_id: account.id }).call<Agreement[]>(
+    "GET",
+    "/agreements",
+  );
   const api_key = agreements.find(({ service }) => service === "api_user")?.api_key;
   if (!api_key) throw new Error("the demo account has no API user with a key");
 

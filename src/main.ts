@@ -4,11 +4,11 @@ import cluster from "node:cluster";
 import { startApp } from "./app.ts";
 import { audit } from "./audit.ts";
 import { type Running, runMany, runWorker } from "./cluster.ts";
-import { BadSetting, type Config, readConfig, settings } from "./config.ts";
+import { BadSetting, type Config, type Mode, readConfig, settings } from "./config.ts";
 import { makeDemo } from "./demo.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
 import { SealError } from "./services/seal.ts";
-import { CannotStart, startEmbedded } from "./storage/embedded.ts";
+import { CannotStart, defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { demoKey, paymentCount, welcome } from "./welcome.ts";
@@ -29,8 +29,8 @@ ${Object.entries(settings)
 `;
 
 const commands: Readonly<Record<string, () => Promise<number>>> = {
-  start: () => run(readConfig("start", process.env)),
-  serve: () => run(readConfig("serve", process.env)),
+  start: () => run(configFor("start")),
+  serve: () => run(configFor("serve")),
   migrate: () =>
     withDatabase(async (url) => {
       const pool = createPool({ url, max: 2, name: "migrate" });
@@ -51,9 +51,13 @@ const commands: Readonly<Record<string, () => Promise<number>>> = {
   },
 };
 
+/** The environment's settings; the data folder is one that the embedded database's user can reach. */
+const configFor = (mode: Mode): Config =>
+  readConfig(mode, { ...process.env, COOLPAY_DATA_DIR: process.env.COOLPAY_DATA_DIR || defaultDataDir() });
+
 /** A tool's database: the configured one, or the embedded one, started for it if it does not run. */
 async function withDatabase(work: (url: string) => Promise<number>): Promise<number> {
-  const { database_url, data_dir } = readConfig("start", process.env);
+  const { database_url, data_dir } = configFor("start");
   if (database_url !== null) return work(database_url);
   const embedded = await startEmbedded({ data_dir, log: () => {} });
   try {
@@ -66,6 +70,7 @@ async function withDatabase(work: (url: string) => Promise<number>): Promise<num
 async function run(config: Config): Promise<number> {
   const log = config.mode === "start" ? readableLog() : jsonLog();
   const began = performance.now();
+  const stopping = asked();
   const embedded =
     config.database_url === null
       ? await startEmbedded({ data_dir: config.data_dir, log: (text) => log.info({}, text) })
@@ -78,7 +83,7 @@ async function run(config: Config): Promise<number> {
     await embedded?.stop();
     throw error;
   }
-  await asked();
+  await stopping;
   if (config.mode === "start") console.log("\nStopping: finishing what is under way …");
   await running.stop();
   await embedded?.stop();
@@ -89,20 +94,22 @@ type Beginning = { config: Config; database_url: string; log: Log; first_start: 
 
 /** Everything runs and, under start, has been announced. */
 async function begin({ config, database_url, log, first_start, began }: Beginning): Promise<Running> {
+  if (config.mode === "serve" && config.processes > 1) return runMany({ config, database_url, log });
   let announced = config.mode === "serve";
-  const one = { config: { ...config, processes: 1 }, database_url };
-  const app =
-    config.processes === 1 || !announced ? await startApp({ ...one, log: lateLog(log, () => announced) }) : null;
-  if (app === null) return runMany({ config, database_url, log });
-  if (config.demo) await makeDemo(app);
-  if (config.mode === "start") {
-    const facts = { api_key: await demoKey(app), payments: await paymentCount(app) };
-    console.log(
-      welcome({ config, addresses: app.addresses, first_start, took_ms: performance.now() - began, ...facts }),
-    );
+  const app = await startApp({ config: { ...config, processes: 1 }, database_url, log: lateLog(log, () => announced) });
+  try {
+    if (config.demo) await makeDemo(app);
+    if (config.mode === "start") {
+      const facts = { api_key: await demoKey(app), payments: await paymentCount(app) };
+      const took_ms = performance.now() - began;
+      console.log(welcome({ config, addresses: app.addresses, first_start, took_ms, ...facts }));
+    }
+    announced = true;
+    if (config.processes === 1) return app;
+  } catch (error) {
+    await app.stop();
+    throw error;
   }
-  announced = true;
-  if (config.processes === 1) return app;
   await app.stop();
   return runMany({ config, database_url, log });
 }

@@ -5,7 +5,9 @@ export type Api = {
   readonly call: <Body = Record<string, unknown>>(method: string, path: string, body?: object) => Promise<Body>;
 };
 
-type Credentials = { readonly api_key: string } | { readonly email: string; readonly password: string } | null;
+/** A person acts on the account that she names. */
+type Person = { readonly email: string; readonly password: string; readonly account_id?: number };
+type Credentials = { readonly api_key: string } | Person | null;
 
 export function apiClient(api_url: string, credentials: Credentials): Api {
   const basic =
@@ -21,6 +23,9 @@ export function apiClient(api_url: string, credentials: Credentials): Api {
         headers: {
           "Accept-Version": "v10",
           "Content-Type": "application/json",
+          ...(credentials !== null && "account_id" in credentials
+            ? { "CoolPay-Account-Id": String(credentials.account_id) }
+            : {}),
           ...(basic === null ? {} : { Authorization: `Basic ${Buffer.from(basic).toString("base64")}` }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),

@@ -297,6 +297,7 @@ describe("a user's accounts", () => {
     let next: string | undefined = "/accounts?page_size=2";
     while (next !== undefined) {
       const page = await call("GET", next);
+      assert.ok(page.body.length <= 2);
       seen.push(...page.body.map(({ id }: { id: number }) => id));
       next = /<([^>]+)>; rel="next"/.exec(page.headers.get("link") ?? "")?.[1]?.slice(app.url.length);
     }

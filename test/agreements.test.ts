@@ -2,6 +2,10 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { Agreement } from "../src/domain/access.ts";
+import { createAgreement } from "../src/services/agreements.ts";
+import { system } from "../src/services/services.ts";
+import { claimKey } from "../src/storage/idempotency.ts";
 import { type Client, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newKey, newMember, permissions } from "./support/members.ts";
 
@@ -13,7 +17,7 @@ before(async () => {
 });
 after(() => app.stop());
 
-type Agreement = {
+type Shown = {
   id: number;
   service: string | null;
   api_key: string | null;
@@ -21,7 +25,7 @@ type Agreement = {
   user: { id: number | null };
 };
 
-const ofService = async (service: string, call: Client = account.owner): Promise<Agreement> => {
+const ofService = async (service: string, call: Client = account.owner): Promise<Shown> => {
   const { body } = await call("GET", `/agreements?service=${service}`);
   return body[0];
 };
@@ -105,7 +109,7 @@ describe("who sees which key", () => {
     const member = await newMember(app, account, ["GET /agreements", "GET /agreements/:id", "GET /payments"]);
     const keys = async (call: Client) => {
       const { body } = await call("GET", "/agreements?page_size=100");
-      return new Map<number, string | null>(body.map((a: Agreement) => [a.id, a.api_key]));
+      return new Map<number, string | null>(body.map((a: Shown) => [a.id, a.api_key]));
     };
     const [window, api] = [await ofService("payment_window"), await ofService("api_user")];
     const as_owner = await keys(account.owner);
@@ -127,13 +131,13 @@ describe("who sees which key", () => {
   test("a key sees itself when it may list agreements, and no other", async () => {
     const key = await newKey(app, account, ["GET /agreements"]);
     const { body } = await key.call("GET", "/agreements?page_size=100");
-    const shown = body.filter((a: Agreement) => a.api_key !== null);
+    const shown = body.filter((a: Shown) => a.api_key !== null);
     assert.deepEqual(
-      shown.map((a: Agreement) => [a.id, a.api_key]),
+      shown.map((a: Shown) => [a.id, a.api_key]),
       [[key.agreement_id, key.api_key]],
     );
     assert.deepEqual(
-      (await key.call("GET", "/agreements?me=1")).body.map((a: Agreement) => a.id),
+      (await key.call("GET", "/agreements?me=1")).body.map((a: Shown) => a.id),
       [key.agreement_id],
     );
   });
@@ -371,7 +375,7 @@ describe("invitations", () => {
     await app.services.pool.query("UPDATE users SET email_verified = true WHERE email = $1", [guest.email]);
     app.services.directory.forget();
     assert.deepEqual(
-      (await guest.call("GET", "/agreements")).body.map((a: Agreement) => a.id),
+      (await guest.call("GET", "/agreements")).body.map((a: Shown) => a.id),
       [invited.body.id],
     );
     const accepted = await guest.call("PATCH", path, { body: { accepted: true } });
@@ -417,6 +421,39 @@ describe("invitations", () => {
       [201, 201],
     );
     assert.deepEqual(answers[1]?.body, answers[0]?.body);
+  });
+});
+
+describe("a change that cannot be stored whole", () => {
+  test("is not stored at all: the Idempotency-Key was taken by another process meanwhile", async () => {
+    const { services } = app;
+    const holder = (await services.directory.byKey(
+      (
+        await account.owner("GET", "/agreements?me=1")
+      ).body[0].api_key,
+    )) as Agreement;
+    const claim = {
+      bucket: account.id % 1024,
+      scope: `agreement:${holder.id}`,
+      key: "taken",
+      fingerprint: Buffer.from("another request"),
+      created_at: services.clock.now(),
+    };
+    await claimKey(services.pool, { ...claim, resource_type: null, resource_id: null, operation_id: null });
+    const count = async () => {
+      const { rows } = await services.pool.query(
+        `SELECT (SELECT count(*) FROM agreements)::int AS agreements, (SELECT count(*) FROM users)::int AS users,
+          (SELECT count(*) FROM activity)::int AS activity`,
+      );
+      return rows[0];
+    };
+    const before = await count();
+    const wanted = { system_user: "Half", acl_permissions: [] };
+    await assert.rejects(
+      createAgreement(services, { ...system, claim }, { wanted, holder, resources: [] }),
+      /still running/,
+    );
+    assert.deepEqual(await count(), before);
   });
 });
 
@@ -511,7 +548,7 @@ describe("lists", () => {
   test("of agreements come in pages, newest first, with links", async () => {
     const shop = await app.newAccount();
     for (const name of ["A", "B", "C"]) await shop.owner("POST", "/agreements", { body: { system_user: name } });
-    const all = (await shop.owner("GET", "/agreements")).body.map((a: Agreement) => a.id);
+    const all = (await shop.owner("GET", "/agreements")).body.map((a: Shown) => a.id);
     assert.deepEqual(
       all,
       [...all].sort((a, b) => b - a),
@@ -520,7 +557,8 @@ describe("lists", () => {
     let next: string | undefined = "/agreements?page_size=4";
     while (next !== undefined) {
       const page = await shop.owner("GET", next);
-      seen.push(...page.body.map((a: Agreement) => a.id));
+      assert.ok(page.body.length <= 4);
+      seen.push(...page.body.map((a: Shown) => a.id));
       next = /<([^>]+)>; rel="next"/.exec(page.headers.get("link") ?? "")?.[1]?.slice(app.url.length);
     }
     assert.deepEqual(seen, all);

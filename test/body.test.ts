@@ -19,6 +19,10 @@ type Seen = {
 };
 /** What `readBody` made of the newest request, also where nobody was left to be answered. */
 let seen: (value: Seen) => void = () => {};
+const nextSeen = () =>
+  new Promise<Seen>((done) => {
+    seen = done;
+  });
 
 const server = createServer(async (incoming, outgoing) => {
   try {
@@ -185,13 +189,40 @@ test("10 MB are refused with an answer that a client gets to read, whole and in 
   assert.equal(most.body.bytes, body_bytes_max, "the largest body that is taken");
 });
 
+test("a client that sends all 10 MB before it listens still hears the refusal", { timeout: 10_000 }, async () => {
+  const body = Buffer.alloc(10 * 1024 * 1024, 0x61);
+  for (const type of [form, "text/plain"]) {
+    const answer = await new Promise<string>((done) => {
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.on("error", (error) => done(String(error)));
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n\r\n`);
+      socket.once("data", (chunk) => {
+        done(chunk.toString());
+        socket.destroy();
+      });
+      socket.pause();
+      socket.write(body, (error) => (error ? done(String(error)) : socket.resume()));
+    });
+    assert.match(answer, /^HTTP\/1.1 413 /);
+  }
+});
+
 test("a body that would go on for ever is refused before it ends", async () => {
-  const read = new Promise<Seen>((done) => (seen = done));
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\na=1");
-  assert.equal((await read).status, 413);
-  socket.destroy();
+  const megabyte = Buffer.alloc(1024 * 1024, 0x61);
+  const chunk = Buffer.concat([Buffer.from("100000\r\n"), megabyte, Buffer.from("\r\n")]);
+  const bodies = [
+    ["Content-Length: 99999999999", Buffer.from("a=1")],
+    ["Transfer-Encoding: chunked", Buffer.concat(Array.from({ length: 40 }, () => chunk))],
+  ] as const;
+  for (const [header, sent] of bodies) {
+    const read = nextSeen();
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write(`POST / HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`);
+    socket.write(sent);
+    assert.equal((await read).status, 413, header);
+    socket.destroy();
+  }
 });
 
 test("Expect: 100-continue is answered, then the body is read", async () => {
@@ -201,7 +232,7 @@ test("Expect: 100-continue is answered, then the body is read", async () => {
 test("a body cut short is no request", { timeout: 10_000 }, async () => {
   const heads = ["Content-Length: 100\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n64\r\n"];
   for (const head of heads) {
-    const read = new Promise<Seen>((done) => (seen = done));
+    const read = nextSeen();
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => {});
     socket.write(`POST / HTTP/1.1\r\nHost: x\r\n${head}amount=100`);
@@ -295,6 +326,14 @@ test("200-deep brackets are refused, and 20 are not", async () => {
   assert.equal(JSON.stringify(json_answer.body.params), nested(depth_max));
 });
 
+test("a parameter's name longer than a thousand characters is refused", async () => {
+  const too_long = refused("Bad request: a parameter's name is longer than 1000 characters");
+  const name_of = (length: number) => "n".repeat(length);
+  assert.deepEqual((await send(`${name_of(1_001)}=1`)).body, too_long);
+  assert.deepEqual((await send(JSON.stringify({ [name_of(1_001)]: 1 }), { type: json })).body, too_long);
+  assert.equal((await send(`${name_of(1_000)}=1`)).status, 200);
+});
+
 test("__proto__ is refused; constructor and prototype are names like any other", async () => {
   const no_proto = refused("Bad request: a parameter may not be named __proto__");
   for (const body of ["__proto__=1", "__proto__[a]=1", "a[__proto__][b]=1", "a[][__proto__]=1", "%5f_proto__=1"]) {
@@ -356,7 +395,7 @@ test("brackets mean what Rack makes of them", () => {
     ["a[0][b]=1&a[1][b]=2", { a: { 0: { b: "1" }, 1: { b: "2" } } }],
     ["a", { a: "" }],
     ["a=b=c&&=x&[]=y", { a: "b=c", "[]": "y" }],
-    ["a[b=1&a]b=2&a[b]c=3&a[[b]]=4", { "a[b": "1", "a]b": "2", "a[b]c": "3", "a[[b]]": "4" }],
+    ["a[b=1&a]b=2&a[b]c=3&a[[b]]=4&a[[b]=5", { "a[b": "1", "a]b": "2", "a[b]c": "3", "a[[b]]": "4", "a[[b]": "5" }],
     ["a+b=c+d%2B", { "a b": "c d+" }],
     [`${"&".repeat(20_000)}a=1`, { a: "1" }],
   ];
@@ -385,11 +424,13 @@ test("multipart takes files, parts with a charset, odd quotes, a preamble and an
     part('Content-Disposition: form-data; filename="a\\"; name=\\"no"; name="second"', "x"),
     part(`${field("none")}; filename=""\r\nContent-Type: application/octet-stream`, ""),
     part(field("empty"), ""),
-    part(field("note"), "\r\n--\r\n--bb".slice(0, 6)),
+    part(field("note"), "\r\n--\r\n"),
+    // Blanks after a boundary, and a part so empty that its blank line ends in the next boundary.
+    Buffer.from(`--b \t\r\n${field("short")}\r\n\r\n--b\r\n${field("last")}\r\n\r\nz\r\n`),
     end,
   ]);
   const { body } = await send(bytes, { type: 'multipart/form-data; charset=utf-8; boundary="b"' });
-  assert.deepEqual(body.params, { city: "Århus €", empty: "", note: "\r\n--\r\n" });
+  assert.deepEqual(body.params, { city: "Århus €", empty: "", note: "\r\n--\r\n", short: "", last: "z" });
   assert.deepEqual(body.files, {
     file: { name: "logo.png", type: "image/png", bytes: image.toString("base64") },
     second: { name: 'a"; name="no', type: "application/octet-stream", bytes: Buffer.from("x").toString("base64") },
@@ -424,6 +465,11 @@ test("multipart that is broken, cut short, without boundary or not UTF-8 is refu
   ]) {
     assert.deepEqual((await send(Buffer.concat([part(head, "1"), end]), { type })).body, broken, head.slice(0, 40));
   }
+  const long = "b".repeat(71);
+  const with_long = Buffer.from(`--${long}\r\n${field("a")}\r\n\r\n1\r\n--${long}--\r\n`);
+  assert.deepEqual((await send(with_long, { type: `multipart/form-data; boundary=${long}` })).body, broken);
+  const longer_line = Buffer.from(`--bc\r\n${field("a")}\r\n\r\n1\r\n--b--\r\n`);
+  assert.deepEqual((await send(longer_line, { type })).body, broken);
   const latin1 = Buffer.concat([part(field("a"), Buffer.from([0xf8])), end]);
   assert.deepEqual((await send(latin1, { type })).body, refused("Bad request: the body is not valid UTF-8"));
   const base64 = part(`${field("a")}\r\nContent-Transfer-Encoding: base64`, "MQ==");

@@ -179,6 +179,12 @@ test("an incomplete basket line is refused, an empty one too", () => {
   );
 });
 
+test("what is missing in a group is named by itself, a group that is missing by its own name", () => {
+  const check = compile(Type.Object({ card: group({ number: text() }) }), { nulls: false });
+  assert.deepEqual(check({ card: { cvd: "123" } }).errors, { "card[number]": ["is missing"] });
+  assert.deepEqual(check({ card: [] }).errors, { card: ["is missing"] });
+});
+
 test("JSON null clears what is nullable, where the endpoint takes nulls; an empty text never does", () => {
   const Change = Type.Object({
     deadline_at: Type.Optional(nullable(time())),
@@ -237,6 +243,7 @@ test("addresses, e-mails, days and instants are judged by their form", () => {
     "https:///x",
     "https://a b",
     "https://a\u0007b",
+    "https://a.example/\u0007",
     "javascript:alert(1)",
   ]) {
     assert.deepEqual(one("url", url), invalid, url);

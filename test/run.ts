@@ -3,7 +3,8 @@
 // With arguments (paths, or parts of them) only those files run, without the checks.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { run } from "node:test";
 import { inspect } from "node:util";
@@ -45,61 +46,69 @@ function filesNamed(names: readonly string[]): string[] {
   return all.filter((file) => names.some((name) => relative(project, file).includes(name) || file === resolve(name)));
 }
 
-type Failing = {
+type Ended = {
   readonly name: string;
   readonly file?: string;
   readonly line?: number;
-  readonly details: { readonly error?: Error };
+  readonly skip?: string | boolean;
+  readonly todo?: string | boolean;
+  readonly details: { readonly type?: string; readonly error?: Error };
 };
 
-/** A test's failure with its place and cause; a suite only repeats what its tests said. */
-function explain({ name, file, line, details }: Failing): void {
+/** What is wrong with a test that has ended, with its place and cause; null: nothing. A parent only repeats its children. */
+function complaint({ name, file, line, skip, todo, details }: Ended, passed: boolean): string | null {
   const error = details.error as (Error & { failureType?: string }) | undefined;
-  if (error?.failureType === "subtestsFailed") return;
+  if (error?.failureType === "subtestsFailed") return null;
   const place = file === undefined ? "" : ` (${relative(project, file)}${line === undefined ? "" : `:${line}`})`;
-  console.log(`\n  ${name}${place}\n${inspect(error?.cause ?? error).replace(/^/gm, "    ")}\n`);
+  if (skip !== undefined || todo !== undefined)
+    return `${name}${place}\n    was ${skip === undefined ? "left to do" : "skipped"}`;
+  return passed ? null : `${name}${place}\n${inspect(error?.cause ?? error).replace(/^/gm, "    ")}`;
 }
 
-function runFiles(files: readonly string[], signal: AbortSignal): Promise<void> {
-  const said = new Map<string, string>();
-  const stream = run({
-    files: [...files],
-    cwd: project,
-    concurrency: files_at_once,
-    isolation: "process",
-    timeout: file_timeout_ms,
-    signal,
-  });
-  const isFile = (name: string): boolean => existsSync(resolve(project, name)) && name.endsWith(".test.ts");
-  const keep = ({ file, message }: { file: string; message: string }): void => {
-    said.set(file, (said.get(file) ?? "") + message);
+/** Runs one file in a process of its own; a process that does not end in time is stopped. */
+async function runFile(file: string, stopping: AbortSignal): Promise<void> {
+  const began = performance.now();
+  const name = relative(project, file);
+  const late = AbortSignal.timeout(file_timeout_ms);
+  const complaints: string[] = [];
+  let passed = 0;
+  let said = "";
+  const stream = run({ files: [file], cwd: project, isolation: "process", signal: AbortSignal.any([late, stopping]) });
+  const hear = ({ message }: { message: string }): void => {
+    said += message;
   };
-  stream.on("test:stdout", keep);
-  stream.on("test:stderr", keep);
-  const idle = (data: { name: string; skip?: string | boolean; todo?: string | boolean }): boolean => {
-    if (data.skip === undefined && data.todo === undefined) return false;
-    console.log(`\n  ${data.name}: a test that is ${data.skip === undefined ? "left to do" : "skipped"} is no test\n`);
-    return true;
+  const end = (data: Ended, ok: boolean): void => {
+    const problem = complaint(data, ok);
+    if (problem !== null) complaints.push(problem);
+    // The file itself is reported as a test where it holds none.
+    else if (ok && data.details.type !== "suite" && data.name !== file && data.name !== name) passed += 1;
   };
-  stream.on("test:pass", (data) => {
-    const suite = data.details.type === "suite" || (data.nesting === 0 && isFile(data.name));
-    if (!suite) counts[idle(data) ? "failed" : "passed"] += 1;
-  });
-  stream.on("test:fail", (data) => {
-    if (!idle(data)) explain(data);
-    const error = data.details.error as { failureType?: string } | undefined;
-    if (error?.failureType !== "subtestsFailed") counts.failed += 1;
-  });
-  stream.on("test:summary", ({ file, success, duration_ms }) => {
-    if (file === undefined) return;
-    report(relative(project, file), success, duration_ms);
-    if (!success && said.has(file)) console.log(said.get(file)?.replace(/^/gm, "    | "));
-  });
-  return new Promise((done, failed) => {
-    stream.on("end", done);
-    stream.on("error", failed);
-    stream.resume();
-  });
+  stream.on("test:stdout", hear);
+  stream.on("test:stderr", hear);
+  stream.on("test:pass", (data) => end(data, true));
+  stream.on("test:fail", (data) => end(data, false));
+  stream.resume();
+  await once(stream, "end");
+
+  if (late.aborted)
+    complaints.push(`${name}\n    did not end in ${file_timeout_ms / 1000} s: what does it leave running?`);
+  else if (stopping.aborted) complaints.push(`${name}\n    was stopped`);
+  else if (passed + complaints.length === 0) complaints.push(`${name}\n    holds no test`);
+  counts.passed += passed;
+  counts.failed += complaints.length;
+  report(name, complaints.length === 0, performance.now() - began);
+  if (complaints.length === 0) return;
+  for (const problem of complaints) console.log(`\n  ${problem}`);
+  console.log(said === "" ? "" : `\n  It printed:\n${said.trimEnd().replace(/^/gm, "    ")}\n`);
+}
+
+async function runFiles(files: readonly string[], stopping: AbortSignal): Promise<void> {
+  const queue = [...files];
+  const worker = async (): Promise<void> => {
+    for (let file = queue.shift(); file !== undefined && !stopping.aborted; file = queue.shift())
+      await runFile(file, stopping);
+  };
+  await Promise.all(Array.from({ length: files_at_once }, worker));
 }
 
 async function main(): Promise<void> {
@@ -113,14 +122,13 @@ async function main(): Promise<void> {
   const server = given ? null : await startTestServer();
   try {
     process.env.TEST_DATABASE_URL = given ?? server?.url;
-    const before = counts.passed + counts.failed;
     await runFiles(files, stopping.signal);
-    if (counts.passed + counts.failed === before) {
-      console.log(`No test ran: no file under test/ matches ${names.join(" ") || "*.test.ts"}.`);
-      counts.failed += 1;
-    }
   } finally {
     await server?.stop();
+  }
+  if (files.length === 0) {
+    console.log(`No test ran: no test file's path contains ${names.join(" or ")}.`);
+    counts.failed += 1;
   }
   if (stopping.signal.aborted) {
     console.log("Stopped before the end.");

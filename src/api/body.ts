@@ -74,9 +74,6 @@ function bytesOf(request: IncomingMessage, announced: number): Promise<Buffer> {
       done(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
     request.on("error", cut);
-    request.on("close", () => {
-      if (!request.readableEnded) cut();
-    });
   });
 }
 

@@ -2,7 +2,7 @@
 // JSON Schema cannot say stands beside it as a function, which disappears when the schema is written out.
 
 import { type TProperties, type TSchema, type TUnsafe, Type } from "typebox";
-import { isGroup, readJson } from "./params.ts";
+import { readJson } from "./params.ts";
 
 export type Extra = {
   readonly description?: string;
@@ -139,12 +139,11 @@ export const variables = (extra: Extra = {}) => map({ description: "Whatever the
 
 /** An object, or a text that holds one as JSON. */
 export const json = (extra: Extra = {}) =>
-  Type.Unsafe<Record<string, unknown>>({ ...free_object, read: readObject, ...annotated(extra) });
+  Type.Unsafe<Record<string, unknown>>({ ...free_object, read: readJsonText, ...annotated(extra) });
 
-function readObject(value: string): unknown {
+function readJsonText(value: string): unknown {
   try {
-    const parsed = readJson(value);
-    return isGroup(parsed) ? parsed : undefined;
+    return readJson(value);
   } catch {
     return undefined;
   }

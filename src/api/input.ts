@@ -201,7 +201,6 @@ function listReader({ items = {}, maxItems: max = Number.POSITIVE_INFINITY }: Sc
     if (given === null) return note(errors, path, messages.invalid);
     if (given.length > max) return note(errors, path, messages.too_many(max));
     const meant = given.filter((item) => !isNothing(item)).map((item) => read(item, errors));
-    if (meant.includes(wrong)) return wrong;
     const list = meant.filter((item) => item !== undefined);
     return list.length === 0 ? undefined : list;
   };

@@ -133,7 +133,6 @@ function add(list: unknown[], rest: readonly string[], value: string): boolean {
 
 /** A list within an element never begins a new one: `a[][b][]=1&a[][b][]=2` is one element with two. */
 function has(element: Params, path: readonly string[]): boolean {
-  if (path.includes("")) return false;
   let at: unknown = element;
   for (const key of path) {
     if (!isGroup(at) || !Object.hasOwn(at, key)) return false;

@@ -2,7 +2,8 @@
 
 import type { AcquirerName } from "./acquirers.ts";
 
-export type SettingKind = "flag" | "text" | "secret" | "integer" | "texts";
+/** `given`: the acquirer decides it; shown, never set. */
+export type SettingKind = "flag" | "text" | "secret" | "integer" | "texts" | "given";
 type Kinds = Readonly<Record<string, SettingKind>>;
 
 const schemes: Kinds = {
@@ -28,8 +29,8 @@ export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
     recurring: "flag",
     payout: "flag",
     apple_pay: "flag",
-    business_code: "text",
-    mpi_merchant_id: "text",
+    business_code: "given",
+    mpi_merchant_id: "given",
   },
   coinify: { active: "flag", api_key: "secret", api_secret: "secret", ipn_secret: "secret" },
   elavon: schemes,
@@ -99,6 +100,13 @@ export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
     orgno: "text",
   },
 };
+
+/** Every setting that is a secret. */
+export const secret_settings = Object.entries(acquirer_settings).flatMap(([acquirer, kinds]) =>
+  Object.keys(kinds)
+    .filter((name) => kinds[name] === "secret")
+    .map((name) => ({ acquirer, name })),
+);
 
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 

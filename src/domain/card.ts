@@ -54,7 +54,8 @@ const ranges: readonly { readonly brand: string; readonly pattern: RegExp; reado
   { brand: "american-express", pattern: /^3[47]/, lengths: [15] },
   { brand: "diners", pattern: /^(30[0-5]|3095|36|38|39)/, lengths: [14, 15, 16, 17, 18, 19] },
   { brand: "jcb", pattern: /^(352[89]|35[3-8])/, lengths: [16, 17, 18, 19] },
-  { brand: "maestro", pattern: /^(50|5[6-9]|6)/, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
+  // 6011, 62, 644 to 649 and 65 belong to Discover and UnionPay.
+  { brand: "maestro", pattern: /^(5[06-9]|6(?!011|2|4[4-9]|5))/, lengths: [12, 13, 14, 15, 16, 17, 18, 19] },
 ];
 
 /** Null when no brand that we know issues such numbers. */
@@ -85,7 +86,8 @@ export function checkCard(input: CardInput, now: Date): { readonly card: Card } 
     errors[token === undefined ? "card[number]" : `card[${token}]`] = [
       token === undefined ? "is missing" : "is invalid",
     ];
-  } else if (!/^\d{12,19}$/.test(number) || !isLuhn(number) || brand === null) errors["card[number]"] = ["is invalid"];
+  } else if (!/^\d{12,19}$/.test(number) || !isLuhn(number)) errors["card[number]"] = ["is invalid"];
+  else if (brand === null) errors["card[number]"] = ["no acquirer accepts this card"];
   if (input.brand !== undefined && brand !== null && input.brand !== brand && !also[brand]?.includes(input.brand)) {
     errors["card[brand]"] = ["does not have a valid value"];
   }
@@ -125,12 +127,19 @@ function expiryOf(text: string): { exp_month: number; exp_year: number } | null 
 const isPast = ({ exp_month, exp_year }: { exp_month: number; exp_year: number }, now: Date): boolean =>
   Date.UTC(exp_year, exp_month, 1, 12) <= now.getTime();
 
-/** What is shown and kept. `fingerprint_key` makes the hash useless to whoever has not got it. */
+// EMV 3-D Secure: authenticated, or at least attempted. In every other case it was asked for in vain.
+const performed: readonly string[] = ["Y", "A"];
+
+/**
+ * What is shown and kept: all members that say something about a card, so that nothing of an earlier attempt with another
+ * card stays. `fingerprint_key` makes the hash useless to whoever has not got it.
+ */
 export function cardMetadata(card: Card, fingerprint_key: Buffer): Metadata {
   const { number, brand, exp_month, exp_year, issued_to, three_d_secure, cvd } = card;
   const is_test = testCard(number) !== null;
   return {
     type: "card",
+    origin: null,
     brand,
     bin: number.slice(0, 6),
     corporate: is_test ? false : null,
@@ -139,14 +148,17 @@ export function cardMetadata(card: Card, fingerprint_key: Buffer): Metadata {
     exp_year,
     // In test mode the CVD chooses the issuing country; DNK where it names none.
     country: is_test ? (countryOfNumber(cvd ?? "") ?? "DNK") : null,
-    is_3d_secure: three_d_secure !== null,
+    is_3d_secure: performed.includes(three_d_secure?.status ?? ""),
+    "3d_secure_type": null,
     issued_to,
     hash: fingerprint(number, fingerprint_key),
+    number: null,
   };
 }
 
 // 52 printable characters, as the live service has.
 const hash_length = 52;
 
+/** A keyed hash: 16 digits could be tried out one by one if it had no key. */
 const fingerprint = (number: string, key: Buffer): string =>
   createHmac("sha512", key).update(number).digest("base64url").replace(/[-_]/g, "x").slice(0, hash_length);

@@ -1,16 +1,19 @@
 // ISO 4217: the currencies that amounts may be in, and how many decimals each has. As of 2025-03 (Caribbean Guilder in);
-// precious metals, funds without minor units and test codes are left out. Never taken from Intl: its data changes with
-// the runtime, and JPY must not be charged a hundredfold.
+// precious metals, units of account and test codes are left out. Never taken from Intl: its data changes with the runtime,
+// and JPY must not be charged a hundredfold.
+//
+// One currency departs from the standard: an amount of ISK has two decimals in this API (reference: extensions, section
+// 6), although the króna has none. Such an amount is therefore always a multiple of 100, and acquirers get it divided.
 
 export type Currency = {
   readonly code: string;
   readonly numeric: string;
-  /** Decimals of the amount: 2 for DKK, 0 for JPY, 3 for KWD. */
+  /** Decimals of an amount in this API: 2 for DKK and ISK, 0 for JPY, 3 for KWD. */
   readonly exponent: number;
   readonly name: string;
 };
 
-// Code, number, exponent, name.
+// Code, number, exponent by ISO 4217, name.
 const table = `
 AED 784 2 UAE Dirham
 AFN 971 2 Afghani
@@ -87,7 +90,7 @@ JPY 392 0 Yen
 KES 404 2 Kenyan Shilling
 KGS 417 2 Som
 KHR 116 2 Riel
-KMF 174 0 Comorian Franc 
+KMF 174 0 Comorian Franc
 KPW 408 2 North Korean Won
 KRW 410 0 Won
 KWD 414 3 Kuwaiti Dinar
@@ -181,24 +184,45 @@ ZMW 967 2 Zambian Kwacha
 ZWG 924 2 Zimbabwe Gold
 `;
 
-export const currencies: readonly Currency[] = table
+// Decimals in this API, where they are not those of the standard.
+const own_exponents: ReadonlyMap<string, number> = new Map([["ISK", 2]]);
+
+type Row = Currency & { readonly iso_exponent: number };
+
+const rows: readonly Row[] = table
   .trim()
   .split("\n")
   .map((line) => {
     const [code = "", numeric = "", exponent = "", ...name] = line.split(" ");
-    return { code, numeric, exponent: Number(exponent), name: name.join(" ") };
+    const iso_exponent = Number(exponent);
+    return { code, numeric, exponent: own_exponents.get(code) ?? iso_exponent, iso_exponent, name: name.join(" ") };
   });
 
-const by_code = new Map(currencies.map((currency) => [currency.code, currency]));
+export const currencies: readonly Currency[] = rows.map(({ iso_exponent: _, ...currency }) => currency);
 
+const by_code = new Map(rows.map((row) => [row.code, row]));
+
+/** Upper case only: `dkk` is made `DKK` where it comes in. */
 export const isCurrency = (code: string): boolean => by_code.has(code);
 
 /** Throws for what is not a currency: a mistake of ours, codes are checked where they come in. */
-export function exponentOf(code: string): number {
-  const currency = by_code.get(code);
-  if (currency === undefined) throw new RangeError(`${code} is not a currency`);
-  return currency.exponent;
+function rowOf(code: string): Row {
+  const row = by_code.get(code);
+  if (row === undefined) throw new RangeError(`${code} is not a currency`);
+  return row;
 }
+
+/** How many decimals an amount of this currency has here. */
+export const exponentOf = (code: string): number => rowOf(code).exponent;
+
+/** How many of our minor units make one of ISO 4217's: 100 for ISK, 1 for every other currency. Acquirers get the quotient. */
+export function isoDivisor(code: string): number {
+  const { exponent, iso_exponent } = rowOf(code);
+  return 10 ** (exponent - iso_exponent);
+}
+
+/** Can this many minor units be charged? False for an ISK amount with a fraction, which no acquirer can move. */
+export const isChargeable = (minor: number, code: string): boolean => minor % isoDivisor(code) === 0;
 
 /** Minor units as a plain decimal: 12500 DKK is `125.00`, 125 JPY is `125`. */
 export function decimal(minor: number, code: string): string {

@@ -6,12 +6,13 @@ import { pci_levels } from "../domain/account.ts";
 import { acquirer_settings, allAcquirerSettings, type SettingKind } from "../domain/acquirer-settings.ts";
 import type { Account } from "../services/directory.ts";
 import { wireTime } from "../services/present.ts";
+import { isEmptied } from "./lists.ts";
 
 const text_max = 255;
 const urls_max = 20;
 const setting_max = 10_000;
 
-const setting_fields: Readonly<Record<SettingKind, () => TSchema>> = {
+const setting_fields: Readonly<Record<Exclude<SettingKind, "given">, () => TSchema>> = {
   flag: () => nullable(flag()),
   text: () => nullable(text({ max: text_max })),
   secret: () => nullable(text({ max: setting_max })),
@@ -24,7 +25,11 @@ const optionals = (fields: Readonly<Record<string, TSchema>>) =>
 
 /** One acquirer's parameters, made from the table of what it takes. */
 const settingsOf = (kinds: Readonly<Record<string, SettingKind>>) =>
-  optionals(Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [name, setting_fields[kind]()])));
+  optionals(
+    Object.fromEntries(
+      Object.entries(kinds).flatMap(([name, kind]) => (kind === "given" ? [] : [[name, setting_fields[kind]()]])),
+    ),
+  );
 
 const address_names = ["name", "att", "street", "city", "zip_code", "region", "country_code", "vat_no"];
 const Address = optionals(Object.fromEntries(address_names.map((name) => [name, nullable(text({ max: text_max }))])));
@@ -63,11 +68,12 @@ export const AccountChange = {
   default_branding_config: Type.Optional(json()),
 };
 
-/** `shop_url`, the older parameter, names the one address of `shop_urls`. */
-export function accountChange<Input extends { readonly shop_url?: string; readonly shop_urls?: readonly string[] }>(
-  input: Input,
-) {
+type Input = { readonly shop_url?: string; readonly shop_urls?: readonly string[] };
+
+/** What the parameters change. `shop_url`, the older one, names the one address of `shop_urls`. */
+export function accountChange<I extends Input>(input: I, params: Readonly<Record<string, unknown>>) {
   const { shop_url, ...change } = input;
+  if (isEmptied(params, "shop_urls")) return { ...change, shop_urls: [] };
   return shop_url === undefined || change.shop_urls !== undefined ? change : { ...change, shop_urls: [shop_url] };
 }
 
@@ -114,6 +120,14 @@ const reseller = {
   default_branding_id: null,
   default_payment_methods: null,
 };
+
+const hidden = {
+  acquirer_settings: {},
+  integration_settings: { economic: { active: false, agreement: null, agreement_token: null } },
+};
+
+/** For members who may not read the account: without what it has agreed with acquirers and others. */
+export const presentAccountBriefly = (account: Account) => ({ ...presentAccount(account), ...hidden });
 
 export function presentAccount({ id, settings: s, created_at, suspended_at }: Account) {
   return {

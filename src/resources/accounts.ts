@@ -1,28 +1,47 @@
 // A user's merchant accounts (reference: extensions, section 3), and the account that a key acts on (resources, section 4).
 
 import { type Static, Type } from "typebox";
-import { del, get, idIn, patch, post } from "../api/endpoint.ts";
+import { addressAllowed } from "../api/authenticate.ts";
+import { type AnyRequest, del, get, idIn, patch, post } from "../api/endpoint.ts";
 import { email, text } from "../api/fields.ts";
+import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
+import { type Agreement, may } from "../domain/access.ts";
 import { notFound } from "../domain/refusal.ts";
 import { changeAccount, close, openAccount, rotatePrivateKey } from "../services/accounts.ts";
-import { AccountChange, accountChange, MerchantShape, presentAccount } from "./account-shape.ts";
+import { AccountChange, accountChange, MerchantShape, presentAccount, presentAccountBriefly } from "./account-shape.ts";
+import { pageIn } from "./lists.ts";
 
 const PrivateKey = Type.Object({ private_key: Type.String() }, { title: "PrivateKey" });
 
 const Open = Type.Object({ ...AccountChange, shop_name: text({ max: 255 }), contact_email: email() });
 const Change = Type.Object(AccountChange);
 
+const sorting: Sorting<"id"> = { sorts: { id: "number" }, sort_by: "id", sort_dir: "asc" };
+
+/** An account as this member may see it: acquirers' secrets only with the permission to read the account. */
+async function presentTo({ services, actor }: AnyRequest<"user">, agreement: Agreement) {
+  const account = await services.directory.account(agreement.account_id);
+  const reads = may(agreement, "GET", "/account") && addressAllowed(agreement, actor.ip ?? "");
+  return reads ? presentAccount(account) : presentAccountBriefly(account);
+}
+
 export const accounts = [
   get("/accounts", {
     summary: "List the merchant accounts that one is connected to",
+    description: "Settings of acquirers are shown to who may read the account there.",
     scope: "user",
-    input: Type.Object({}),
+    input: Type.Object(pagingFields(sorting)),
     output: { 200: Type.Array(MerchantShape) },
-    handle: async ({ services, user }) => {
-      const agreements = await services.directory.agreementsOf(user.id);
-      const ids = [...new Set(agreements.map(({ account_id }) => account_id))];
-      const found = await Promise.all(ids.map((id) => services.directory.account(id)));
-      return { status: 200, body: found.map(presentAccount) };
+    handle: async (request) => {
+      const agreements = await request.services.directory.agreementsOf(request.user.id);
+      return listReply(request, {
+        input: request.input,
+        sorting,
+        fetch: (page) =>
+          Promise.all(pageIn(agreements, page, ({ account_id }) => account_id).map((one) => presentTo(request, one))),
+        anchorOf: ({ id }) => ({ value: id, id }),
+        present: (account) => account,
+      });
     },
   }),
   post("/accounts", {
@@ -31,9 +50,9 @@ export const accounts = [
     scope: "user",
     input: Open,
     output: { 201: MerchantShape },
-    handle: async ({ services, actor, user, input }) => {
+    handle: async ({ services, actor, user, input, params }) => {
       const { shop_name, contact_email }: Static<typeof Open> = input;
-      const wanted = { ...accountChange(input), shop_name, contact_email };
+      const wanted = { ...accountChange(input, params), shop_name, contact_email };
       const account = await openAccount(services, actor, { user, wanted });
       return {
         status: 201,
@@ -47,11 +66,12 @@ export const accounts = [
     scope: "user",
     input: Type.Object({}),
     output: { 200: MerchantShape },
-    handle: async ({ services, user, path }) => {
-      const id = idIn(path, "Account");
-      const agreements = await services.directory.agreementsOf(user.id);
-      if (agreements.every(({ account_id }) => account_id !== id)) throw notFound("Account", id);
-      return { status: 200, body: presentAccount(await services.directory.account(id)) };
+    handle: async (request) => {
+      const id = idIn(request.path, "Account");
+      const agreements = await request.services.directory.agreementsOf(request.user.id);
+      const agreement = agreements.find(({ account_id }) => account_id === id);
+      if (agreement === undefined) throw notFound("Account", id);
+      return { status: 200, body: await presentTo(request, agreement) };
     },
   }),
 ];
@@ -71,8 +91,8 @@ export const account = [
     nulls: true,
     input: Change,
     output: { 200: MerchantShape },
-    handle: async ({ services, actor, account, input }) => {
-      const changed = await changeAccount(services, actor, { id: account.id, change: accountChange(input) });
+    handle: async ({ services, actor, account, input, params }) => {
+      const changed = await changeAccount(services, actor, { id: account.id, change: accountChange(input, params) });
       return { status: 200, body: presentAccount(changed) };
     },
   }),

@@ -3,7 +3,8 @@
 import { type Static, Type } from "typebox";
 import { del, type Endpoint, get, idIn, patch, post } from "../api/endpoint.ts";
 import { email, text } from "../api/fields.ts";
-import { notFound } from "../domain/refusal.ts";
+import { createThrottle } from "../api/throttle.ts";
+import { notFound, Refused } from "../domain/refusal.ts";
 import { presentUser } from "../services/present.ts";
 import { changeUser, removeUser, type SignupPolicy, signUp } from "../services/users.ts";
 
@@ -34,6 +35,19 @@ const Change = Type.Object({
 });
 
 export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[] {
+  const { addresses } = createThrottle();
+  // Sign-up tells that an e-mail is in use or a token is wrong: nobody may ask about many.
+  async function throttled<T>(ip: string, work: () => Promise<T>): Promise<T> {
+    addresses.check(ip);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof Refused && (error.refusal.code === "conflict" || error.refusal.fields?.token))
+        addresses.failed(ip);
+      throw error;
+    }
+  }
+
   return [
     post("/users", {
       summary: "Sign up",
@@ -42,7 +56,9 @@ export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[]
       output: { 201: UserShape },
       handle: async ({ services, actor, input }) => {
         const { name, email, password, token }: Static<typeof SignUp> = input;
-        const user = await signUp(services, actor, { wanted: { name, email, password, token }, policy: signup });
+        const user = await throttled(actor.ip ?? "", () =>
+          signUp(services, actor, { wanted: { name, email, password, token }, policy: signup }),
+        );
         return {
           status: 201,
           body: presentUser(user),
@@ -74,7 +90,7 @@ export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[]
       output: { 200: UserShape },
       handle: async ({ services, actor, user, input }) => ({
         status: 200,
-        body: await changeUser(services, actor, { user, change: input }),
+        body: presentUser(await changeUser(services, actor, { user, change: input })),
       }),
     }),
     del("/user", {

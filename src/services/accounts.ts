@@ -1,96 +1,84 @@
 // Merchant accounts: opening one with its three agreements, changing its settings and keys, closing it.
 
+import type { Service } from "../domain/access.ts";
 import { type AccountSettings, newAccount } from "../domain/account.ts";
-import { Refused } from "../domain/refusal.ts";
+import { secret_settings } from "../domain/acquirer-settings.ts";
+import { notFound } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
   accountById,
+  agreementById,
   changePrivateKey,
   closeAccount,
+  type Db,
   insertAccount,
   insertAgreement,
-  insertUser,
   lockAccount,
   updateSettings,
 } from "../storage/directory.ts";
-import { isUniqueViolation } from "../storage/errors.ts";
-import { claimKey } from "../storage/idempotency.ts";
-import { inTransaction } from "../storage/pool.ts";
 import { activity, differences } from "./activity.ts";
-import { newKey } from "./agreements.ts";
+import { insertSystemUser, newKey, noteAgreement } from "./agreements.ts";
+import { changing } from "./changing.ts";
 import type { Account, User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
 import { openSettings, sealSettings } from "./secrets.ts";
 import type { Actor, Services } from "./services.ts";
 
+/** Settings as they are sent: what is not given stays, groups are merged member by member. */
 export type SettingsChange = { readonly [name in keyof AccountSettings]?: unknown };
 
-/** A claim that another request committed meanwhile. */
-export function keyTaken(error: unknown): never {
-  if (isUniqueViolation(error, "idempotency_keys_pkey"))
-    throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
-  throw error;
-}
+type New = { readonly user: User; readonly wanted: SettingsChange & { shop_name: string; contact_email: string } };
 
-export async function openAccount(
-  services: Services,
-  actor: Actor,
-  { user, wanted }: { user: User; wanted: SettingsChange & { shop_name: string; contact_email: string } },
-): Promise<Account> {
-  const { pool, seal, clock, directory } = services;
-  const created_at = clock.now();
-  const settings = merged(newAccount(wanted), wanted);
-  const id = await inTransaction(pool, async (db) => {
-    const private_key = seal.close(secretHex(), "private_key");
-    const account_id = await insertAccount(db, { settings: sealSettings(seal, settings), private_key, created_at });
-    const common = { account_id, accepted: true, description: null, ip_restriction: [], created_at };
-    await insertAgreement(db, {
-      ...common,
-      user_id: user.id,
-      owner: true,
-      service: null,
-      locked: false,
-      permissions: null,
-      ...newKey(seal),
-    });
-    for (const { name, service, locked } of [
-      { name: "Payment Window", service: "payment_window", locked: true },
-      { name: "API User", service: "api_user", locked: false },
-    ] as const) {
-      const user_id = await insertUser(db, { name, email: null, password_hash: null, is_system: true, created_at });
-      await insertAgreement(db, {
-        ...common,
-        user_id,
-        owner: false,
-        service,
-        locked,
-        permissions: null,
-        ...newKey(seal),
+export async function openAccount(services: Services, actor: Actor, { user, wanted }: New): Promise<Account> {
+  const { seal, clock, directory } = services;
+  const at = clock.now();
+  const { shop_name, contact_email } = wanted;
+  const settings = merged(newAccount({ shop_name, contact_email }), wanted);
+  const id = await changing(services, actor, {
+    work: async (db) => {
+      // Users are numbered before agreements everywhere, so that two changes never wait for each other's counter.
+      const window_user = await insertSystemUser(db, { name: "Payment Window", at });
+      const api_user = await insertSystemUser(db, { name: "API User", at });
+      const private_key = seal.close(secretHex(), "private_key");
+      const account_id = await insertAccount(db, {
+        settings: sealSettings(seal, settings),
+        private_key,
+        created_at: at,
       });
-    }
-    await writeActivity(
-      db,
-      activity(actor, {
-        target: { account_id, type: "Account", id: account_id },
-        action: "create",
-        changes: { shop_name: [null, settings.shop_name], contact_email: [null, settings.contact_email] },
-        at: created_at,
-      }),
-    );
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
-    return account_id;
-  }).catch(keyTaken);
-  directory.forget();
+      await note(db, actor, { account_id, action: "create", changes: changesOf(null, settings), at });
+      const members: readonly Member[] = [
+        { user_id: user.id, owner: true, service: null, locked: false },
+        { user_id: window_user, owner: false, service: "payment_window", locked: true },
+        { user_id: api_user, owner: false, service: "api_user", locked: false },
+      ];
+      for (const member of members) await addMember(services, db, { account_id, member, actor, at });
+      return account_id;
+    },
+    target,
+  });
   return directory.account(id);
 }
 
-/** What is given replaces what was; groups are merged member by member. */
-function merged(before: AccountSettings, change: SettingsChange): AccountSettings {
-  return mergeGroup(before, change) as AccountSettings;
+const target = (id: number) => ({ type: "Account", id });
+
+type Member = {
+  readonly user_id: number;
+  readonly owner: boolean;
+  readonly service: Service | null;
+  readonly locked: boolean;
+};
+type Joining = { readonly account_id: number; readonly member: Member; readonly actor: Actor; readonly at: Date };
+
+async function addMember({ seal }: Services, db: Db, { account_id, member, actor, at }: Joining): Promise<void> {
+  const open = { accepted: true, description: null, permissions: null, ip_restriction: [], created_at: at };
+  const id = await insertAgreement(db, { account_id, ...member, ...open, ...newKey(seal) });
+  await noteAgreement(db, actor, { action: "create", before: null, after: await agreementById(db, id), at });
 }
 
-const replaced_whole = new Set(["default_branding_config", "shop_urls", "currencies"]);
+const merged = (before: AccountSettings, change: SettingsChange): AccountSettings =>
+  mergeGroup(before, change) as AccountSettings;
+
+const replaced_whole = new Set(["default_branding_config"]);
 
 function mergeGroup(before: object, change: object): object {
   const old = before as Record<string, unknown>;
@@ -103,59 +91,82 @@ function mergeGroup(before: object, change: object): object {
   return result;
 }
 
+/** Of a secret only that it changed. */
+function changesOf(before: AccountSettings | null, after: AccountSettings) {
+  const changes = Object.entries(differences(before && { ...before }, { ...after }));
+  return Object.fromEntries(
+    changes.map(([name, pair]) => [name, secret_names.has(name) ? (["[hidden]", "[hidden]"] as const) : pair]),
+  );
+}
+
+const secret_names = new Set([
+  ...secret_settings.map(({ acquirer, name }) => `acquirer_settings_${acquirer}_${name}`),
+  "integration_settings_economic_agreement_token",
+]);
+
+type Noted = { readonly account_id: number; readonly action: string; readonly at: Date };
+
+const note = (
+  db: Db,
+  actor: Actor,
+  { account_id, action, changes, at }: Noted & { changes: ReturnType<typeof differences> },
+): Promise<void> =>
+  writeActivity(db, activity(actor, { target: { account_id, type: "Account", id: account_id }, action, changes, at }));
+
 export async function changeAccount(
   services: Services,
   actor: Actor,
-  { id, change }: { id: number; change: SettingsChange },
+  { id, change }: { readonly id: number; readonly change: SettingsChange },
 ): Promise<Account> {
-  const { pool, seal, clock, directory } = services;
-  await inTransaction(pool, async (db) => {
-    await lockAccount(db, id);
-    const row = await accountById(db, id);
-    if (row === null) throw new Refused("not_found");
-    const before = openSettings(seal, row.settings);
-    const after = merged(before, change);
-    await updateSettings(db, id, sealSettings(seal, after));
-    const changes = differences(before, after);
-    if (Object.keys(changes).length > 0) {
-      const target = { account_id: id, type: "Account", id };
-      await writeActivity(db, activity(actor, { target, action: "update", changes, at: clock.now() }));
-    }
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: id, operation_id: null });
-  }).catch(keyTaken);
-  directory.forget();
+  const { seal, clock, directory } = services;
+  await changing(services, actor, {
+    work: async (db) => {
+      await lockAccount(db, id);
+      const row = await accountById(db, id);
+      if (row === null || row.closed_at !== null) throw notFound("Account", id);
+      const before = openSettings(seal, row.settings);
+      const after = merged(before, change);
+      const changes = changesOf(before, after);
+      if (Object.keys(changes).length === 0) return id;
+      await updateSettings(db, id, sealSettings(seal, after));
+      await note(db, actor, { account_id: id, action: "update", changes, at: clock.now() });
+      return id;
+    },
+    target,
+  });
   return directory.account(id);
 }
 
 /** The old key signs beside the new one for a day. */
 export async function rotatePrivateKey(services: Services, actor: Actor, account_id: number): Promise<string> {
-  const { pool, seal, clock, directory } = services;
+  const { seal, clock } = services;
   const key = secretHex();
-  const at = clock.now();
-  await inTransaction(pool, async (db) => {
-    await changePrivateKey(db, account_id, { private_key: seal.close(key, "private_key"), at });
-    const target = { account_id, type: "Account", id: account_id };
-    const changes = { private_key: ["[hidden]", "[hidden]"] as const };
-    await writeActivity(db, activity(actor, { target, action: "private-key", changes, at }));
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Account", resource_id: account_id, operation_id: null });
-  }).catch(keyTaken);
-  directory.forget();
+  await changing(services, actor, {
+    work: async (db) => {
+      const at = clock.now();
+      await changePrivateKey(db, account_id, { private_key: seal.close(key, "private_key"), at });
+      await note(db, actor, {
+        account_id,
+        action: "private-key",
+        changes: { private_key: ["[hidden]", "[hidden]"] },
+        at,
+      });
+      return account_id;
+    },
+    target,
+  });
   return key;
 }
 
-/** No key works any more; the books stay. */
-export async function close(services: Services, actor: Actor, account_id: number): Promise<void> {
-  const { pool, clock, directory } = services;
-  const at = clock.now();
-  await inTransaction(pool, async (db) => {
-    await closeAccount(db, account_id, at);
-    const target = { account_id, type: "Account", id: account_id };
-    await writeActivity(
-      db,
-      activity(actor, { target, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at }),
-    );
+/** No key works any more; the books stay, and what was begun is still settled. */
+export const close = (services: Services, actor: Actor, account_id: number): Promise<number> =>
+  changing(services, actor, {
+    work: async (db) => {
+      const at = services.clock.now();
+      await lockAccount(db, account_id);
+      await closeAccount(db, account_id, at);
+      await note(db, actor, { account_id, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at });
+      return account_id;
+    },
+    target,
   });
-  directory.forget();
-}

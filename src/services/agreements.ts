@@ -2,29 +2,28 @@
 // themselves; only owners make owners; the last owner stays (reference: extensions, section 3).
 
 import { createHash, randomBytes } from "node:crypto";
-import { type AclPermission, type Agreement, type Method, may } from "../domain/access.ts";
+import type { AclPermission, Agreement } from "../domain/access.ts";
+import { type AclResource, firstBeyond, named, permissionsOf } from "../domain/permissions.ts";
 import { notAuthorized, notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
   type AgreementRow,
   acceptAgreement,
   agreementById,
+  agreementsOfAccount,
   type Db,
   endAgreement,
   insertAgreement,
   insertUser,
   lockAccount,
-  ownersOf,
   toAgreement,
   type UserRow,
   updateAgreement,
   updateKey,
 } from "../storage/directory.ts";
-import { claimKey } from "../storage/idempotency.ts";
-import { inTransaction } from "../storage/pool.ts";
-import { keyTaken } from "./accounts.ts";
 import { activity, differences } from "./activity.ts";
-import { keyHash } from "./directory.ts";
+import { changing, conflict, taken } from "./changing.ts";
+import { keyHash, type User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
 import type { Seal } from "./seal.ts";
 import type { Actor, Services } from "./services.ts";
@@ -35,132 +34,35 @@ export function newKey(seal: Seal): { key_hash: Buffer; key_sealed: Buffer } {
   return { key_hash: keyHash(key), key_sealed: seal.close(key, "api_key") };
 }
 
-const methods = ["get", "post", "put", "delete", "patch"] as const;
+export const invitationHash = (token: string): Buffer => createHash("sha256").update(token).digest();
 
-/** May `holder` give all of these? Throws 403 naming the first that it does not hold. */
+/** Who changes agreements, and what can be permitted at all. */
+export type Context = { readonly holder: Agreement; readonly resources: readonly AclResource[] };
+
 function mustHold(holder: Agreement, permissions: readonly AclPermission[]): void {
-  for (const line of permissions) {
-    for (const name of methods) {
-      const method = name.toUpperCase() as Method;
-      if (line[name] && !may(holder, method, line.resource)) {
-        throw notAuthorized(`Not authorized to grant ${method} ${line.resource}`);
-      }
-    }
-  }
-}
-
-/** Everything that an agreement may do, as permissions over the known resources. */
-export function permissionsOf(agreement: Agreement, resources: readonly string[]): AclPermission[] {
-  if (agreement.permissions !== null) return [...agreement.permissions];
-  return resources
-    .map((resource) => {
-      const allowed = (method: Method): boolean => may(agreement, method, resource);
-      return {
-        resource,
-        get: allowed("GET"),
-        post: allowed("POST"),
-        put: allowed("PUT"),
-        delete: allowed("DELETE"),
-        patch: allowed("PATCH"),
-      };
-    })
-    .filter((line) => methods.some((name) => line[name]));
+  const beyond = firstBeyond(holder, permissions);
+  if (beyond !== null) throw notAuthorized(`Not authorized to grant ${beyond}`);
 }
 
 /** Nobody acts on an agreement that holds more than theirs. */
-function mustCover(holder: Agreement, target: Agreement, resources: readonly string[]): void {
+function mustCover({ holder, resources }: Context, target: AgreementRow): void {
+  if (target.id === holder.id) return;
   if (target.owner && !holder.owner) throw notAuthorized("Only owners change an owner's agreement");
-  mustHold(holder, permissionsOf(target, resources));
+  mustHold(holder, permissionsOf(toAgreement(target), resources));
 }
 
-type Wanted = {
-  readonly user_email?: string | undefined;
-  readonly system_user?: string | undefined;
-  readonly owner?: boolean | undefined;
-  readonly description?: string | null | undefined;
-  readonly acl_permissions?: readonly AclPermission[] | undefined;
-  readonly ip_restriction?: readonly { readonly address: string }[] | undefined;
-};
-
-export type Context = { readonly holder: Agreement; readonly resources: readonly string[] };
-
-const invitation_bytes = 32;
-
-/** Invites a person (answers the one-time token too) or makes a system user with a key. */
-export async function createAgreement(
-  services: Services,
-  actor: Actor,
-  { wanted, holder }: Context & { wanted: Wanted },
-) {
-  const { pool, seal, clock, directory } = services;
-  const {
-    user_email,
-    system_user,
-    owner = false,
-    description = null,
-    acl_permissions = [],
-    ip_restriction = [],
-  } = wanted;
-  if ((user_email === undefined) === (system_user === undefined)) {
-    throw new Refused("validation", { user_email: ["or system_user must be given, and only one of them"] });
-  }
-  if (owner && !holder.owner) throw notAuthorized("Only owners set owner");
-  mustHold(holder, acl_permissions);
-  const { account_id } = holder;
-  const created_at = clock.now();
-  const token = user_email === undefined ? null : randomBytes(invitation_bytes).toString("base64url");
-  const id = await inTransaction(pool, async (db) => {
-    const common = {
-      account_id,
-      owner,
-      service: null,
-      locked: false,
-      description,
-      permissions: acl_permissions,
-      ip_restriction,
-      created_at,
-    };
-    const made =
-      system_user === undefined
-        ? await insertAgreement(db, {
-            ...common,
-            user_id: null,
-            accepted: false,
-            invited_email: user_email?.toLowerCase() ?? null,
-            invitation_hash: createHash("sha256")
-              .update(token ?? "")
-              .digest(),
-          })
-        : await insertAgreement(db, {
-            ...common,
-            user_id: await insertUser(db, {
-              name: system_user,
-              email: null,
-              password_hash: null,
-              is_system: true,
-              created_at,
-            }),
-            accepted: true,
-            ...newKey(seal),
-          });
-    await writeActivity(
-      db,
-      entry(actor, {
-        account_id,
-        id: made,
-        action: "create",
-        before: null,
-        after: { ...common, user_email, system_user },
-        at: created_at,
-      }),
-    );
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: made, operation_id: null });
-    return made;
-  }).catch(keyTaken);
-  directory.forget();
-  return { agreement: await read(pool, id), token };
+function mustBeOwner(holder: Agreement): void {
+  if (!holder.owner) throw notAuthorized("Only owners set owner");
 }
+
+/** An account without a person who may do everything could never be managed again. */
+async function mustLeaveAnOwner(db: Db, { account_id, id }: AgreementRow): Promise<void> {
+  const others = await agreementsOfAccount(db, account_id);
+  const stays = others.some((row) => row.owner && row.accepted && row.user_is_system === false && row.id !== id);
+  if (!stays) throw conflict("the last owner cannot leave");
+}
+
+const isLastWord = (row: AgreementRow): boolean => row.owner && row.accepted && row.user_is_system === false;
 
 async function read(db: Db, id: number): Promise<AgreementRow> {
   const row = await agreementById(db, id);
@@ -168,148 +70,192 @@ async function read(db: Db, id: number): Promise<AgreementRow> {
   return row;
 }
 
+type Key = { readonly account_id: number; readonly id: number };
+
 /** One of this account's. Throws 404 for another's. */
-export async function agreementOf(
-  db: Db,
-  { account_id, id }: { account_id: number; id: number },
-): Promise<AgreementRow> {
+export async function agreementOf(db: Db, { account_id, id }: Key): Promise<AgreementRow> {
   const row = await read(db, id);
   if (row.account_id !== account_id) throw notFound("Agreement", id);
   return row;
 }
 
-type Shown = { readonly [name: string]: unknown };
+const target = (row: Pick<AgreementRow, "id">) => ({ type: "Agreement", id: row.id });
 
-function entry(
-  actor: Actor,
-  change: { account_id: number; id: number; action: string; before: Shown | null; after: Shown | null; at: Date },
-) {
-  const { account_id, id, action, before, after, at } = change;
-  const shown = (row: Shown | null): Shown | null =>
-    row === null
-      ? null
-      : {
-          owner: row.owner,
-          description: row.description,
-          acl_permissions: row.permissions,
-          ip_restriction: row.ip_restriction,
-          accepted: row.accepted,
-          user_email: row.user_email,
-          system_user: row.system_user,
-        };
-  return activity(actor, {
-    target: { account_id, type: "Agreement", id },
-    action,
-    changes: differences(shown(before), shown(after)),
-    at,
-  });
+const shown = (row: AgreementRow) => ({
+  owner: row.owner,
+  description: row.description,
+  acl_permissions: row.permissions === null ? null : named(row.permissions),
+  ip_restriction: row.ip_restriction.map(({ address }) => address),
+  accepted: row.accepted,
+  user: row.user_name ?? row.invited_email,
+});
+
+type Noted = { readonly action: string; readonly before: AgreementRow | null; readonly after: AgreementRow | null };
+
+/** The audit trail's line about an agreement that was made, changed or ended. */
+export async function noteAgreement(db: Db, actor: Actor, { action, before, after, at }: Noted & { at: Date }) {
+  const row = after ?? before;
+  if (row === null) throw new Error("there is no agreement to write about");
+  const changes = differences(before && shown(before), after && shown(after));
+  const { account_id, id } = row;
+  await writeActivity(db, activity(actor, { target: { account_id, type: "Agreement", id }, action, changes, at }));
 }
+
+type Edit = {
+  readonly owner?: boolean | undefined;
+  readonly description?: string | null | undefined;
+  readonly acl_permissions?: readonly AclPermission[] | undefined;
+  readonly ip_restriction?: readonly { readonly address: string }[] | undefined;
+};
+
+type Wanted = Edit & { readonly user_email?: string | undefined; readonly system_user?: string | undefined };
+
+const invitation_bytes = 32;
+
+/** Invites a person (and answers the one-time token) or makes a system user with a key. */
+export async function createAgreement(
+  services: Services,
+  actor: Actor,
+  { wanted, holder }: Context & { readonly wanted: Wanted },
+): Promise<{ readonly agreement: AgreementRow; readonly token: string | null }> {
+  const { seal, clock } = services;
+  const { owner = false, description = null, acl_permissions = [], ip_restriction = [], system_user } = wanted;
+  const email = wanted.user_email?.toLowerCase();
+  if ((email === undefined) === (system_user === undefined)) {
+    throw new Refused("validation", { user_email: ["or system_user must be given, and only one of them"] });
+  }
+  if (owner) mustBeOwner(holder);
+  mustHold(holder, acl_permissions);
+  const { account_id } = holder;
+  const at = clock.now();
+  const token = email === undefined ? null : randomBytes(invitation_bytes).toString("base64url");
+  const common = {
+    account_id,
+    owner,
+    service: null,
+    locked: false,
+    description,
+    permissions: acl_permissions,
+    ip_restriction,
+    created_at: at,
+  };
+  const agreement = await changing(services, actor, {
+    work: async (db) => {
+      await lockAccount(db, account_id);
+      const person = {
+        user_id: null,
+        accepted: false,
+        invited_email: email,
+        invitation_hash: invitationHash(token ?? ""),
+      };
+      const id =
+        system_user === undefined
+          ? await insertAgreement(db, { ...common, ...person })
+          : await insertAgreement(db, {
+              ...common,
+              user_id: await insertSystemUser(db, { name: system_user, at }),
+              accepted: true,
+              ...newKey(seal),
+            });
+      const others = (await agreementsOfAccount(db, account_id)).filter((row) => row.id !== id);
+      if (email !== undefined && others.some((row) => row.user_email === email || row.invited_email === email)) {
+        throw taken("user_email", "is already connected to this account");
+      }
+      const row = await read(db, id);
+      await noteAgreement(db, actor, { action: "create", before: null, after: row, at });
+      return row;
+    },
+    target,
+  });
+  return { agreement, token };
+}
+
+/** A user that cannot log in: only its agreement's key acts. */
+export const insertSystemUser = (db: Db, { name, at }: { readonly name: string; readonly at: Date }): Promise<number> =>
+  insertUser(db, { name, email: null, password_hash: null, is_system: true, created_at: at });
 
 type Change = Context & { readonly id: number };
 
-export async function editAgreement(
+export const editAgreement = (
   services: Services,
   actor: Actor,
-  { id, wanted, holder, resources }: Change & { wanted: Wanted },
-) {
-  const { pool, clock, directory } = services;
-  await inTransaction(pool, async (db) => {
-    await lockAccount(db, holder.account_id);
-    const before = await agreementOf(db, { account_id: holder.account_id, id });
-    if (before.locked) throw notAuthorized("This agreement is locked");
-    mustCover(holder, toAgreement(before), resources);
-    if (wanted.owner !== undefined && wanted.owner !== before.owner && !holder.owner)
-      throw notAuthorized("Only owners set owner");
-    if (wanted.acl_permissions !== undefined) mustHold(holder, wanted.acl_permissions);
-    const after = {
-      owner: wanted.owner ?? before.owner,
-      description: wanted.description === undefined ? before.description : wanted.description,
-      permissions: wanted.acl_permissions ?? before.permissions,
-      ip_restriction: wanted.ip_restriction ?? before.ip_restriction,
-    };
-    if (before.owner && !after.owner) await mustLeaveAnOwner(db, before);
-    await updateAgreement(db, id, after);
-    await writeActivity(
-      db,
-      entry(actor, {
-        account_id: before.account_id,
-        id,
-        action: "update",
-        before: { ...before },
-        after: { ...before, ...after },
-        at: clock.now(),
-      }),
-    );
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
-  }).catch(keyTaken);
-  directory.forget();
-  return read(pool, id);
-}
-
-async function mustLeaveAnOwner(db: Db, { account_id, id }: AgreementRow): Promise<void> {
-  const owners = await ownersOf(db, account_id);
-  if (owners.every((owner) => owner === id))
-    throw new Refused("conflict", null, { message: "Conflict: the last owner cannot leave" });
-}
-
-export async function regenerateKey(services: Services, actor: Actor, { id, holder, resources }: Change) {
-  const { pool, seal, clock, directory } = services;
-  await inTransaction(pool, async (db) => {
-    const before = await agreementOf(db, { account_id: holder.account_id, id });
-    if (before.id !== holder.id) mustCover(holder, toAgreement(before), resources);
-    if (!before.accepted)
-      throw new Refused("conflict", null, { message: "Conflict: the invitation is not accepted yet" });
-    await updateKey(db, id, newKey(seal));
-    const at = clock.now();
-    const target = { account_id: before.account_id, type: "Agreement", id };
-    await writeActivity(
-      db,
-      activity(actor, { target, action: "api-key", changes: { api_key: ["[hidden]", "[hidden]"] }, at }),
-    );
-    if (actor.claim !== null)
-      await claimKey(db, { ...actor.claim, resource_type: "Agreement", resource_id: id, operation_id: null });
-  }).catch(keyTaken);
-  directory.forget();
-  return read(pool, id);
-}
-
-/** Ends somebody's access. `holder` null: a person leaves (or declines) an agreement that is her own. */
-export async function removeAgreement(
-  services: Services,
-  actor: Actor,
-  { row, context }: { row: AgreementRow; context: Context | null },
-) {
-  const { pool, clock, directory } = services;
-  await inTransaction(pool, async (db) => {
-    await lockAccount(db, row.account_id);
-    const before = await read(db, row.id);
-    if (before.locked) throw notAuthorized("This agreement is locked");
-    if (context !== null && context.holder.id !== before.id)
-      mustCover(context.holder, toAgreement(before), context.resources);
-    if (before.owner && before.accepted) await mustLeaveAnOwner(db, before);
-    const at = clock.now();
-    await endAgreement(db, before.id, at);
-    await writeActivity(
-      db,
-      entry(actor, {
-        account_id: before.account_id,
-        id: before.id,
-        action: "delete",
-        before: { ...before },
-        after: null,
-        at,
-      }),
-    );
+  { id, edit, ...context }: Change & { readonly edit: Edit },
+): Promise<AgreementRow> =>
+  changing(services, actor, {
+    work: async (db) => {
+      const { holder } = context;
+      await lockAccount(db, holder.account_id);
+      const before = await agreementOf(db, { account_id: holder.account_id, id });
+      if (before.locked) throw notAuthorized("This agreement is locked");
+      mustCover(context, before);
+      if (edit.owner !== undefined && edit.owner !== before.owner) mustBeOwner(holder);
+      if (edit.acl_permissions !== undefined) mustHold(holder, edit.acl_permissions);
+      await updateAgreement(db, id, {
+        owner: edit.owner ?? before.owner,
+        description: edit.description === undefined ? before.description : edit.description,
+        permissions: edit.acl_permissions ?? before.permissions,
+        ip_restriction: edit.ip_restriction ?? before.ip_restriction,
+      });
+      const after = await read(db, id);
+      if (isLastWord(before) && !after.owner) await mustLeaveAnOwner(db, before);
+      await noteAgreement(db, actor, { action: "update", before, after, at: services.clock.now() });
+      return after;
+    },
+    target,
   });
-  directory.forget();
+
+export const regenerateKey = (services: Services, actor: Actor, { id, ...context }: Change): Promise<AgreementRow> =>
+  changing(services, actor, {
+    work: async (db) => {
+      const { account_id } = context.holder;
+      await lockAccount(db, account_id);
+      const before = await agreementOf(db, { account_id, id });
+      mustCover(context, before);
+      if (!before.accepted) throw conflict("the invitation is not accepted yet");
+      await updateKey(db, id, newKey(services.seal));
+      const changes = { api_key: ["[hidden]", "[hidden]"] } as const;
+      const entry = {
+        target: { account_id, type: "Agreement", id },
+        action: "api-key",
+        changes,
+        at: services.clock.now(),
+      };
+      await writeActivity(db, activity(actor, entry));
+      return read(db, id);
+    },
+    target,
+  });
+
+/** Ends somebody's access. Without a `context` a person leaves (or declines) what is her own. */
+export const removeAgreement = (
+  services: Services,
+  actor: Actor,
+  { row, context }: { readonly row: AgreementRow; readonly context: Context | null },
+): Promise<AgreementRow> =>
+  changing(services, actor, {
+    work: async (db) => {
+      await lockAccount(db, row.account_id);
+      const before = await read(db, row.id);
+      if (before.locked) throw notAuthorized("This agreement is locked");
+      if (context !== null) mustCover(context, before);
+      await end(db, actor, { agreement: before, at: services.clock.now() });
+      return before;
+    },
+    target,
+  });
+
+/** Inside a transaction that holds the account's lock. Throws 409 when nobody would be left to own the account. */
+export async function end(
+  db: Db,
+  actor: Actor,
+  { agreement, at }: { agreement: AgreementRow; at: Date },
+): Promise<void> {
+  if (isLastWord(agreement)) await mustLeaveAnOwner(db, agreement);
+  await endAgreement(db, agreement.id, at);
+  await noteAgreement(db, actor, { action: "delete", before: agreement, after: null, at });
 }
 
-type Accepting = {
-  readonly agreement: AgreementRow;
-  readonly user: Pick<UserRow, "id" | "name">;
-  readonly actor: Actor;
-};
+type Accepting = { readonly agreement: AgreementRow; readonly user: Pick<UserRow, "id">; readonly actor: Actor };
 
 /** Inside a transaction: the invitation becomes this user's, once. */
 export async function acceptAs(
@@ -317,38 +263,31 @@ export async function acceptAs(
   db: Db,
   { agreement, user, actor }: Accepting,
 ): Promise<void> {
-  const accepted = await acceptAgreement(db, agreement.id, { user_id: user.id, ...newKey(seal) });
-  if (!accepted) throw new Refused("conflict", null, { message: "Conflict: the invitation was accepted already" });
   const { account_id, id } = agreement;
-  const at = clock.now();
-  await writeActivity(
-    db,
-    activity(actor, {
-      target: { account_id, type: "Agreement", id },
-      action: "accept",
-      changes: { accepted: [false, true] },
-      at,
-    }),
-  );
+  await lockAccount(db, account_id);
+  const others = await agreementsOfAccount(db, account_id);
+  if (others.some(({ user_id }) => user_id === user.id)) throw conflict("you are connected to this account already");
+  const accepted = await acceptAgreement(db, id, { user_id: user.id, ...newKey(seal) });
+  if (!accepted) throw conflict("the invitation was accepted already");
+  await noteAgreement(db, actor, { action: "accept", before: agreement, after: await read(db, id), at: clock.now() });
 }
 
-type Acceptance = {
-  readonly id: number;
-  readonly user: UserRow | Omit<UserRow, "password_hash">;
-  readonly token: string | undefined;
-};
+/** An invitation that this user may see without its token: the e-mail must be hers beyond doubt. */
+export const isInvited = ({ email, email_verified }: User, { accepted, invited_email }: AgreementRow): boolean =>
+  !accepted && email !== null && email_verified && email === invited_email;
+
+type Acceptance = { readonly id: number; readonly user: User; readonly token: string | undefined };
 
 /** By the one-time token, or without it when the invited e-mail is the caller's verified one. */
-export async function accept(services: Services, actor: Actor, { id, user, token }: Acceptance): Promise<AgreementRow> {
-  const { pool, directory } = services;
-  await inTransaction(pool, async (db) => {
-    const agreement = await read(db, id);
-    const hash = token === undefined ? null : createHash("sha256").update(token).digest();
-    const by_token = hash !== null && agreement.invitation_hash?.equals(hash) === true;
-    const by_email = user.email_verified && user.email !== null && user.email === agreement.invited_email;
-    if (agreement.accepted || !(by_token || by_email)) throw notFound("Agreement", id);
-    await acceptAs(services, db, { agreement, user, actor });
+export const accept = (services: Services, actor: Actor, { id, user, token }: Acceptance): Promise<AgreementRow> =>
+  changing(services, actor, {
+    work: async (db) => {
+      const agreement = await read(db, id);
+      if (agreement.accepted && agreement.user_id === user.id) return agreement;
+      const by_token = token !== undefined && agreement.invitation_hash?.equals(invitationHash(token)) === true;
+      if (agreement.accepted || !(by_token || isInvited(user, agreement))) throw notFound("Agreement", id);
+      await acceptAs(services, db, { agreement, user, actor });
+      return read(db, id);
+    },
+    target,
   });
-  directory.forget();
-  return read(pool, id);
-}

@@ -1,28 +1,27 @@
 // People: signing up, changing what is known of them, leaving.
 
-import { createHash } from "node:crypto";
 import { weakness } from "../domain/passwords.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
+  type AgreementRow,
   agreementByInvitation,
   agreementsOfUser,
+  type Db,
   deleteUser,
-  endAgreement,
   insertUser,
   lockAccount,
-  ownersOf,
+  lockUser,
   type UserRow,
   updateUser,
+  userByEmail,
   userById,
 } from "../storage/directory.ts";
 import { isUniqueViolation } from "../storage/errors.ts";
-import { claimKey } from "../storage/idempotency.ts";
-import { inTransaction } from "../storage/pool.ts";
 import { activity, differences } from "./activity.ts";
-import { acceptAs } from "./agreements.ts";
+import { acceptAs, end, invitationHash } from "./agreements.ts";
+import { changing, taken } from "./changing.ts";
 import type { User } from "./directory.ts";
-import { presentUser } from "./present.ts";
 import type { Actor, Services } from "./services.ts";
 
 export type SignupPolicy = "open" | "invite" | "closed";
@@ -34,131 +33,161 @@ type NewUser = {
   readonly token: string | undefined;
 };
 
-export const invitationHash = (token: string): Buffer => createHash("sha256").update(token).digest();
+const email_taken = () => taken("email", "is already in use");
 
-const email_taken = () => new Refused("conflict", { email: ["is already in use"] }, { message: "Validation error" });
+function emailTaken(error: unknown): never {
+  throw isUniqueViolation(error, "users_email_key") ? email_taken() : error;
+}
+
+/** In HTTP Basic (RFC 7617) the password begins at the first colon: such a person could never come in. */
+function checkEmail(email: string | undefined): void {
+  if (email?.includes(":")) throw new Refused("validation", { email: ["is invalid"] });
+}
 
 function checkPassword(password: string, about: readonly string[]): void {
   const weak = weakness(password, about);
   if (weak !== null) throw new Refused("validation", { password: [weak] });
 }
 
+const target = ({ id }: { readonly id: number }) => ({ type: "User", id });
+
 /** A new user; with an invitation's token also a member of the account that invited. */
 export async function signUp(
   services: Services,
   actor: Actor,
-  { wanted, policy }: { wanted: NewUser; policy: SignupPolicy },
+  { wanted, policy }: { readonly wanted: NewUser; readonly policy: SignupPolicy },
 ): Promise<UserRow> {
   const { pool, directory, clock } = services;
-  const { name, email, password, token } = wanted;
+  const { name, password, token } = wanted;
+  const email = wanted.email.toLowerCase();
   if (policy === "closed") throw notAuthorized("Sign-up is closed");
   if (policy === "invite" && token === undefined) throw new Refused("validation", { token: ["is missing"] });
+  checkEmail(email);
   checkPassword(password, [name, email]);
-  const created_at = clock.now();
+  // Asked before the password is hashed, which is dear, and again where it counts.
+  await invitationFor(pool, token);
+  if ((await userByEmail(pool, email)) !== null) throw email_taken();
   const password_hash = await directory.hashPassword(password);
-  try {
-    return await inTransaction(pool, async (db) => {
-      const invitation = token === undefined ? null : await agreementByInvitation(db, invitationHash(token));
-      if (token !== undefined && invitation === null) throw new Refused("validation", { token: ["is invalid"] });
-      const id = await insertUser(db, { name, email, password_hash, is_system: false, created_at });
+
+  return changing(services, actor, {
+    work: async (db) => {
+      const at = clock.now();
+      const invitation = await invitationFor(db, token);
+      // Accounts are locked before users are numbered everywhere, so that two changes never wait for each other.
+      if (invitation !== null) await lockAccount(db, invitation.account_id);
+      const id = await insertUser(db, { name, email, password_hash, is_system: false, created_at: at });
       const user = await userById(db, id);
       if (user === null) throw new Error("a new user cannot be read");
-      if (invitation !== null)
-        await acceptAs(services, db, { agreement: invitation, user, actor: { ...actor, user_id: id, name } });
-      await writeActivity(db, userActivity(actor, { id, action: "create", before: null, after: user, at: created_at }));
+      const self = { ...actor, user_id: id, name };
+      await note(db, self, { action: "create", before: null, after: user, at });
+      if (invitation !== null) await acceptAs(services, db, { agreement: invitation, user, actor: self });
       return user;
-    });
-  } catch (error) {
-    if (isUniqueViolation(error, "users_email_key")) throw email_taken();
-    throw error;
-  } finally {
-    directory.forget();
-  }
+    },
+    target,
+  }).catch(emailTaken);
 }
 
-type Person = Pick<UserRow, "name" | "email">;
+/** The open invitation that this token accepts; null without a token. */
+async function invitationFor(db: Db, token: string | undefined): Promise<AgreementRow | null> {
+  if (token === undefined) return null;
+  const invitation = await agreementByInvitation(db, invitationHash(token));
+  if (invitation === null) throw new Refused("validation", { token: ["is invalid"] });
+  return invitation;
+}
 
-/** Users belong to no account; their trail stands under account 0. */
-function userActivity(
-  actor: Actor,
-  change: { id: number; action: string; before: Person | null; after: Person | null; at: Date },
-) {
-  const { id, action, before, after, at } = change;
-  const shown = (person: Person | null) => (person === null ? null : { name: person.name, email: person.email });
-  const changes = differences(shown(before), shown(after));
-  return activity(
-    { ...actor, user_id: actor.user_id ?? id },
-    { target: { account_id: 0, type: "User", id }, action, changes, at },
+type Noted = {
+  readonly action: string;
+  readonly before: UserRow | null;
+  readonly after: UserRow | null;
+  readonly at: Date;
+};
+
+// Users belong to no account; their trail stands under this one, which no account has.
+const no_account = 0;
+
+async function note(db: Db, actor: Actor, { action, before, after, at }: Noted): Promise<void> {
+  const shown = (user: UserRow | null) => user && { name: user.name, email: user.email };
+  const new_password = before !== null && after !== null && before.password_hash !== after.password_hash;
+  const changes = {
+    ...differences(shown(before), shown(after)),
+    ...(new_password ? { password: ["[hidden]", "[hidden]"] as const } : {}),
+  };
+  const id = (after ?? before)?.id ?? null;
+  await writeActivity(
+    db,
+    activity(actor, { target: { account_id: no_account, type: "User", id }, action, changes, at }),
   );
 }
 
-export type UserChange = {
+type UserChange = {
   readonly name?: string | undefined;
   readonly email?: string | undefined;
   readonly password?: string | undefined;
   readonly current_password?: string | undefined;
 };
 
+/** Changes oneself; e-mail and password only with the current password. */
 export async function changeUser(
   services: Services,
   actor: Actor,
-  { user, change }: { user: User; change: UserChange },
-) {
+  { user, change }: { readonly user: User; readonly change: UserChange },
+): Promise<UserRow> {
   const { pool, directory, clock } = services;
-  const { name, email, password, current_password } = change;
-  const before = await userById(pool, user.id);
-  if (before === null) throw new Refused("authentication_required");
-  if (email !== undefined || password !== undefined) {
-    if (current_password === undefined) throw new Refused("validation", { current_password: ["is missing"] });
-    const proven =
-      before.password_hash !== null && (await directory.verifyPassword(before.password_hash, current_password));
-    if (!proven) throw new Refused("validation", { current_password: ["is invalid"] });
-  }
-  if (password !== undefined) checkPassword(password, [name ?? before.name, email ?? before.email ?? ""]);
-  const new_email = email?.toLowerCase() ?? before.email;
-  const after = {
-    name: name ?? before.name,
-    email: new_email,
-    email_verified: before.email_verified && new_email === before.email,
-    password_hash: password === undefined ? before.password_hash : await directory.hashPassword(password),
-  };
-  const at = clock.now();
-  try {
-    await inTransaction(pool, async (db) => {
+  const { name, password } = change;
+  const email = change.email?.toLowerCase();
+  checkEmail(email);
+  const known = await mustExist(userById(pool, user.id));
+  const proves = email !== undefined || password !== undefined;
+  if (proves) await prove(services, known, change.current_password);
+  if (password !== undefined) checkPassword(password, [name ?? known.name, email ?? known.email ?? ""]);
+  const password_hash = password === undefined ? undefined : await directory.hashPassword(password);
+
+  return changing(services, actor, {
+    work: async (db) => {
+      const before = await mustExist(lockUser(db, user.id));
+      if (proves && before.password_hash !== known.password_hash) throw wrongPassword("is invalid");
+      const after = {
+        ...before,
+        name: name ?? before.name,
+        email: email ?? before.email,
+        email_verified: before.email_verified && (email === undefined || email === before.email),
+        password_hash: password_hash ?? before.password_hash,
+      };
       await updateUser(db, user.id, after);
-      const entry = userActivity(actor, { id: user.id, action: "update", before, after, at });
-      const changes =
-        password === undefined ? entry.changes : { ...entry.changes, password: ["[hidden]", "[hidden]"] as const };
-      await writeActivity(db, { ...entry, changes });
-      if (actor.claim !== null)
-        await claimKey(db, { ...actor.claim, resource_type: "User", resource_id: user.id, operation_id: null });
-    });
-  } catch (error) {
-    if (isUniqueViolation(error, "users_email_key")) throw email_taken();
-    throw error;
-  } finally {
-    directory.forget();
-  }
-  return presentUser({ ...before, ...after });
+      await note(db, actor, { action: "update", before, after, at: clock.now() });
+      return after;
+    },
+    target,
+  }).catch(emailTaken);
 }
 
-/** Leaves every account and is forgotten. Refused while an account would be left without an owner. */
-export async function removeUser(services: Services, actor: Actor, user: User): Promise<void> {
-  const { pool, directory, clock } = services;
-  const at = clock.now();
-  await inTransaction(pool, async (db) => {
-    for (const agreement of await agreementsOfUser(db, user.id)) {
-      await lockAccount(db, agreement.account_id);
-      const owners = await ownersOf(db, agreement.account_id);
-      if (agreement.owner && owners.length === 1 && owners[0] === agreement.id) {
-        throw new Refused("conflict", null, {
-          message: `Conflict: you are the last owner of account ${agreement.account_id}`,
-        });
-      }
-      await endAgreement(db, agreement.id, at);
-    }
-    await deleteUser(db, user.id, at);
-    await writeActivity(db, userActivity(actor, { id: user.id, action: "delete", before: user, after: null, at }));
-  });
-  directory.forget();
+async function mustExist(found: Promise<UserRow | null>): Promise<UserRow> {
+  const user = await found;
+  if (user === null) throw new Refused("invalid_password");
+  return user;
 }
+
+const wrongPassword = (why: string) => new Refused("validation", { current_password: [why] });
+
+async function prove({ directory }: Services, { password_hash }: UserRow, given: string | undefined): Promise<void> {
+  if (given === undefined) throw wrongPassword("is missing");
+  if (password_hash === null || !(await directory.verifyPassword(password_hash, given)))
+    throw wrongPassword("is invalid");
+}
+
+/** Leaves every account and is forgotten. Throws 409 while an account would be left without an owner. */
+export const removeUser = (services: Services, actor: Actor, user: User): Promise<UserRow> =>
+  changing(services, actor, {
+    work: async (db) => {
+      const at = services.clock.now();
+      const ids = (await agreementsOfUser(db, user.id)).map(({ account_id }) => account_id);
+      // In one order for all, so that two who leave never wait for each other.
+      for (const account_id of ids.sort((a, b) => a - b)) await lockAccount(db, account_id);
+      for (const agreement of await agreementsOfUser(db, user.id)) await end(db, actor, { agreement, at });
+      const before = await mustExist(lockUser(db, user.id));
+      await deleteUser(db, user.id, at);
+      await note(db, actor, { action: "delete", before, after: null, at });
+      return before;
+    },
+    target,
+  });
