@@ -57,11 +57,12 @@ type Ended = {
 
 /** What is wrong with a test that has ended, with its place and cause; null: nothing. A parent only repeats its children. */
 function complaint({ name, file, line, skip, todo, details }: Ended, passed: boolean): string | null {
-  const error = details.error as (Error & { failureType?: string }) | undefined;
-  if (error?.failureType === "subtestsFailed") return null;
+  const error = details.error as (Error & { failureType?: string; exitCode?: number }) | undefined;
+  if (error?.failureType === "subtestsFailed" || error?.failureType === "testAborted") return null;
   const place = file === undefined ? "" : ` (${relative(project, file)}${line === undefined ? "" : `:${line}`})`;
   if (skip !== undefined || todo !== undefined)
     return `${name}${place}\n    was ${skip === undefined ? "left to do" : "skipped"}`;
+  if (error?.exitCode) return `${relative(project, name)}\n    ended with exit code ${error.exitCode}`;
   return passed ? null : `${name}${place}\n${inspect(error?.cause ?? error).replace(/^/gm, "    ")}`;
 }
 

@@ -8,7 +8,7 @@ import { Refused } from "../domain/refusal.ts";
 import { ulid } from "../services/ids.ts";
 import type { Actor, Services } from "../services/services.ts";
 import { authenticate, authorize, type Caller, type Credentials } from "./authenticate.ts";
-import { type Files, parseForm, readBody } from "./body.ts";
+import { type Files, parseQuery, readBody } from "./body.ts";
 import type { Endpoint, Reply, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
@@ -212,7 +212,7 @@ async function answered(
   const { endpoint, check, version, caller, credentials } = known;
   const { services } = gate;
   const [path = "", query = ""] = splitUrl(request.url);
-  const query_params = query === "" ? {} : parseForm(query);
+  const query_params = query === "" ? {} : parseQuery(query);
   const params = query === "" ? body.params : { ...query_params, ...body.params };
   const callback_url =
     one(request.headers["coolpay-callback-url"]) || one(request.headers["quickpay-callback-url"]) || null;

@@ -2,8 +2,8 @@
 
 import { type Static, Type } from "typebox";
 import { type AnyRequest, del, put, type Request } from "../api/endpoint.ts";
-import { amountField, date, email, flag, httpUrl, integer, json, oneOf, text } from "../api/fields.ts";
-import { acquirer_names } from "../domain/acquirers.ts";
+import { flag, httpUrl } from "../api/fields.ts";
+import { LINK } from "../api/groups.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
 import { deleteLink, putLink } from "../services/payments.ts";
@@ -11,32 +11,10 @@ import { linkUrl } from "../services/present.ts";
 import { LinkUrlShape } from "./payment-shape.ts";
 import { paymentKey } from "./payments.ts";
 
-const deadline_s_max = 10 * 366 * 86_400;
 const old = { description: "Old spelling, still taken", deprecated: true };
 
 const PutLink = Type.Object({
-  amount: amountField(),
-  agreement_id: Type.Optional(integer({ min: 1 })),
-  language: Type.Optional(text({ pattern: /^[a-z]{2}$/i, default: "en" })),
-  continue_url: Type.Optional(httpUrl()),
-  cancel_url: Type.Optional(httpUrl()),
-  callback_url: Type.Optional(httpUrl()),
-  payment_methods: Type.Optional(text({ max: 1000 })),
-  auto_fee: Type.Optional(flag()),
-  branding_id: Type.Optional(integer({ min: 1 })),
-  google_analytics_tracking_id: Type.Optional(text({ max: 255 })),
-  google_analytics_client_id: Type.Optional(text({ max: 255 })),
-  acquirer: Type.Optional(oneOf(acquirer_names)),
-  deadline: Type.Optional(integer({ min: 1, max: deadline_s_max, description: "Seconds from now" })),
-  framed: Type.Optional(flag()),
-  branding_config: Type.Optional(json()),
-  customer_email: Type.Optional(email()),
-  invoice_address_selection: Type.Optional(flag()),
-  shipping_address_selection: Type.Optional(flag()),
-  auto_capture: Type.Optional(flag()),
-  auto_capture_at: Type.Optional(date()),
-  fee_vat: Type.Optional(integer({ min: 0 })),
-  moto: Type.Optional(flag()),
+  ...LINK.properties,
   continueurl: Type.Optional(httpUrl(old)),
   cancelurl: Type.Optional(httpUrl(old)),
   callbackurl: Type.Optional(httpUrl(old)),

@@ -3,8 +3,8 @@
 
 import { type TObject, Type } from "typebox";
 import { type AnyRequest, get, idIn, patch, post, type Reply, type Request } from "../api/endpoint.ts";
-import { amountField, date, flag, map, oneOf, text } from "../api/fields.ts";
-import { CARD, NIN, PERSON, VAT_RATE } from "../api/groups.ts";
+import { amountField, date, flag, oneOf, text } from "../api/fields.ts";
+import { CARD, EXTRAS, NIN, PERSON, VAT_RATE } from "../api/groups.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
 import { Refused } from "../domain/refusal.ts";
 import { derive, type Operation, type OperationType, type Transaction } from "../domain/transaction.ts";
@@ -17,8 +17,6 @@ import type { Services } from "../services/services.ts";
 import { settledTransaction } from "../services/settled.ts";
 import { FraudReportShape, OperationShape, PaymentShape } from "./payment-shape.ts";
 import { paymentKey } from "./payments.ts";
-
-const EXTRAS = map({ description: "For the acquirer alone, by its name: `extras[clearhaus][…]`" });
 
 const Money = Type.Object({ amount: amountField(), vat_rate: Type.Optional(VAT_RATE), extras: Type.Optional(EXTRAS) });
 

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { startEmbedded } from "../../src/storage/embedded.ts";
 import { migrate } from "../../src/storage/migrate.ts";
@@ -20,6 +21,9 @@ const settings = {
 
 // Any number that nobody else uses: it lets one process make the template while the others wait.
 const template_lock_key = 0x74657374;
+
+// Pools that were ended say goodbye within milliseconds; who is there after this was forgotten by its test.
+const close_wait_ms = 2_000;
 
 export type TestServer = { readonly url: string; readonly stop: () => Promise<void> };
 
@@ -71,8 +75,17 @@ export async function testDatabase({ migrated = false } = {}): Promise<TestDatab
   await withClient(server_url, (db) => db.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   return {
     url: databaseUrl(server_url, name),
-    drop: () => withClient(server_url, (db) => db.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
+    drop: () => withClient(server_url, (db) => dropDatabase(db, name)),
   };
+}
+
+/** Lets connections that are being closed go by themselves: cut off, they would raise an error in the test's process. */
+async function dropDatabase(db: pg.Client, name: string): Promise<void> {
+  const deadline = performance.now() + close_wait_ms;
+  const inUse = async (): Promise<boolean> =>
+    (await db.query("SELECT FROM pg_stat_activity WHERE datname = $1", [name])).rowCount !== 0;
+  while (performance.now() < deadline && (await inUse())) await sleep(10);
+  await db.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 }
 
 const databaseUrl = (server_url: string, name: string): string =>
