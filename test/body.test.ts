@@ -539,8 +539,9 @@ test("property: nested values mean the same as form, JSON and multipart", async 
 });
 
 test("property: what a browser's FormData writes is what we read", async () => {
+  // Not told apart: a browser's own `%22` and backslash from what older clients escape with them.
   const pair = fc.tuple(
-    name.filter((text) => !/[\r\n%]/.test(text)),
+    name.filter((text) => !/[\r\n%\\]/.test(text)),
     word.filter((text) => !/[\r\n]/.test(text)),
   );
   await fc.assert(

@@ -26,7 +26,16 @@ import { CannotStart, defaultDataDir, startEmbedded } from "../src/storage/embed
 const root = process.getuid?.() === 0;
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "coolpay test ")));
 chmodSync(folder, 0o755);
-after(() => rmSync(folder, { recursive: true, force: true }));
+const others: ChildProcess[] = [];
+const databases = new Set<number>();
+after(async () => {
+  for (const child of others) child.kill("SIGKILL");
+  for (const pid of databases) {
+    if (isDatabase(pid)) process.kill(pid, "SIGQUIT");
+    await untilGone(pid);
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const quiet = (): void => {};
 const place = (name: string): string => join(folder, name, "data");
@@ -78,6 +87,7 @@ async function another(data_dir: string, account: { uid?: number; gid?: number }
     ...account,
     stdio: ["pipe", "pipe", "inherit"],
   });
+  others.push(child);
   const [line] = (await Promise.race([once(child.stdout, "data"), once(child, "exit")])) as [unknown];
   assert.match(String(line), /^\{/, "the other process started");
   return { ...(JSON.parse(String(line)) as Omit<Other, "process">), process: child };

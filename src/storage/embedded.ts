@@ -390,7 +390,9 @@ async function launch({ place, native, settings, deadline }: Launch): Promise<Se
     },
   );
   while (gone === undefined && performance.now() < deadline) {
-    if (child.pid !== undefined && (await answers(place, socket_dir))) return { pid: child.pid, socket_dir };
+    // Another process's server may answer on the same socket while ours is about to give way.
+    const answered = await answers(place, socket_dir);
+    if (answered && child.pid !== undefined && child.pid === pidInFile(place)) return { pid: child.pid, socket_dir };
     await sleep(poll_ms);
   }
   const said = (readText(logFile(place)) ?? "").slice(begin);
@@ -470,6 +472,8 @@ function forgetServer(place: Place, { pid, socket_dir }: Server): void {
   // The number has been given to another program (usual in a restarted container), which would stop PostgreSQL from starting.
   for (const file of [pid_file, join(socket_dir, `.s.PGSQL.${port}.lock`)]) fs.rmSync(file, { force: true });
 }
+
+const pidInFile = ({ cluster }: Place): number => Number.parseInt(readText(join(cluster, "postmaster.pid")) ?? "", 10);
 
 const serves = (pid: number, { cluster }: Place): boolean => `${commandOf(pid) ?? ""} `.includes(` -D ${cluster} `);
 

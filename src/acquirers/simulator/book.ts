@@ -1,38 +1,53 @@
 // The simulator's book: what it did, committed before its answer leaves. Orders that come together are written together.
+//
+// What an order may still do follows from the orders before it on the same authorization. Several processes write at once,
+// so each such order takes the next `step`: of two that saw the same book, the index lets one in and the other looks again.
 
 import type pg from "pg";
 import { coalesce } from "../../storage/coalesce.ts";
+import { isUniqueViolation } from "../../storage/errors.ts";
 import type { Order, Verb } from "../acquirer.ts";
-import { type Authorization, type Decision, decide, scenarioOf } from "./scenarios.ts";
+import { type Authorization, decide, follows, scenarioOf } from "./scenarios.ts";
 
 export type Entry = {
   readonly reference: string;
   readonly verb: string;
-  readonly outcome: "approved" | "rejected" | "waiting" | "refused";
-  readonly status_code: string;
+  readonly authorization: string | null;
+  readonly outcome: "received" | "approved" | "rejected" | "waiting" | "refused";
+  /** Null while it is only received. */
+  readonly status_code: string | null;
   readonly acquirer_status_code: string | null;
   readonly acquirer_status_msg: string | null;
   readonly answer_at: Date;
 };
 
-type Arrival = { readonly verb: Verb; readonly order: Order; readonly at: Date };
+export type Arrival = { readonly verb: Verb; readonly order: Order; readonly at: Date };
 
 export type Book = {
-  /** Writes the order down, with what comes of it; answers what stood there already where it came before. */
+  /** Notes that the order arrived, without any effect yet. Nothing changes where it came before. */
+  readonly receive: (arrival: Arrival) => Promise<void>;
+  /** Writes the order down, with what comes of it; answers what stood there already where it was decided before. */
   readonly enter: (arrival: Arrival) => Promise<Entry>;
   readonly find: (reference: string) => Promise<Entry | null>;
-  /** Makes sure that this order has no effect, now or later. Answers what stands in the book now. */
-  readonly refuse: (order: Order, verb: string, at: Date) => Promise<Entry>;
-  readonly markAnswered: (reference: string) => Promise<void>;
+  /** Makes sure that an order without an answer has no effect, now or later. Answers what stands in the book now. */
+  readonly refuse: (order: Order, why: "find" | "abort", at: Date) => Promise<Entry>;
 };
 
-const shown = "reference, verb, outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at";
+const shown = `reference, verb, "authorization", outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at`;
+const columns = `${shown}, transaction, step, amount, currency, scenario, received_at`;
+
+// Each time another process has put an order on the same authorization first.
+const tries_max = 50;
 
 export function openBook(pool: pg.Pool): Book {
+  const receive = coalesce<Arrival, void>({
+    keyOf: ({ order }) => order.reference,
+    flush: (arrivals) => writeReceived(pool, arrivals),
+  });
   const enter = coalesce<Arrival, Entry>({
     // Two orders on one authorization never travel together: the second must see the first.
     keyOf: ({ order }) => order.authorization ?? order.reference,
-    flush: (arrivals) => write(pool, arrivals),
+    flush: (arrivals) => writeDecided(pool, arrivals),
   });
 
   async function find(reference: string): Promise<Entry | null> {
@@ -45,66 +60,60 @@ export function openBook(pool: pg.Pool): Book {
   }
 
   return {
+    receive,
     enter,
     find,
-    async refuse(order, verb, at) {
-      const { rows } = await pool.query<Entry>(
-        `INSERT INTO simulator.book AS b (reference, verb, transaction, "authorization", amount, currency, scenario, outcome, status_code, answer_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'refused', 'refused', '50300', $7)
-         ON CONFLICT (reference) DO UPDATE SET outcome = 'refused', status_code = '50300', answer_at = $7
-         WHERE b.outcome = 'waiting' OR b.answer_at > $7 RETURNING ${shown}`,
-        [order.reference, verb, order.transaction, order.authorization, order.amount, order.currency, at],
-      );
+    async refuse(order, why, at) {
+      const { rows } = await pool.query<Entry>({
+        name: "book_refuse",
+        text: `INSERT INTO simulator.book AS b (reference, verb, transaction, "authorization", amount, currency, scenario,
+            outcome, status_code, received_at, answer_at)
+          VALUES ($1, $2, $3, $4, $5, $6, 'none', 'refused', '50300', $7, $7)
+          ON CONFLICT (reference) DO UPDATE SET outcome = 'refused', status_code = '50300', answer_at = $7
+          WHERE b.outcome IN ('received', 'waiting') OR b.answer_at > $7 RETURNING ${shown}`,
+        values: [order.reference, why, order.transaction, order.authorization, order.amount, order.currency, at],
+      });
       const entry = rows[0] ?? (await find(order.reference));
       if (entry === null) throw new Error("an order vanished from the book");
       return entry;
     },
-    async markAnswered(reference) {
-      await pool.query("UPDATE simulator.book SET answered = true WHERE reference = $1", [reference]);
-    },
   };
 }
 
-async function authorizations(
-  pool: pg.Pool,
-  references: readonly string[],
-): Promise<ReadonlyMap<string, Authorization>> {
-  if (references.length === 0) return new Map();
-  const { rows } = await pool.query<Authorization & { reference: string }>({
-    name: "book_authorizations",
-    text: `SELECT a.reference, a.scenario, a.amount,
-        coalesce(sum(f.amount) FILTER (WHERE f.verb = 'capture'), 0)::int AS captured,
-        coalesce(sum(f.amount) FILTER (WHERE f.verb = 'refund'), 0)::int AS refunded,
-        (count(*) FILTER (WHERE f.verb = 'recurring'))::int AS recurred,
-        coalesce(bool_or(f.verb = 'cancel'), false) AS cancelled
-      FROM simulator.book a LEFT JOIN simulator.book f ON f."authorization" = a.reference AND f.outcome = 'approved'
-      WHERE a.reference = ANY($1) AND a.outcome = 'approved' GROUP BY a.reference`,
-    values: [references],
+async function writeReceived(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<undefined[]> {
+  const rows = arrivals.map((arrival) => ({ ...ordered(arrival), outcome: "received", answer_at: arrival.at }));
+  await pool.query({
+    name: "book_receive",
+    text: `INSERT INTO simulator.book (${columns}) SELECT ${columns} FROM json_populate_recordset(NULL::simulator.book, $1)
+      ON CONFLICT (reference) DO NOTHING`,
+    values: [JSON.stringify(rows)],
   });
-  return new Map(rows.map((row) => [row.reference, row]));
+  return arrivals.map(() => undefined);
 }
 
-async function write(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<Entry[]> {
-  const known = await authorizations(
-    pool,
-    arrivals.flatMap(({ order }) => order.authorization ?? []),
-  );
-  const decided = arrivals.map(({ verb, order, at }) => {
-    const authorization = order.authorization === null ? null : (known.get(order.authorization) ?? null);
-    const scenario = scenarioOf(verb, order, authorization);
-    return { verb, order, at, scenario, decision: decide(verb, order, { scenario, authorization }) };
-  });
-  const rows = decided.map(({ verb, order, at, scenario, decision }) => rowOf({ verb, order, at, scenario, decision }));
-  const { rows: written } = await pool.query<Entry>({
-    name: "book_enter",
-    text: `INSERT INTO simulator.book SELECT * FROM json_populate_recordset(NULL::simulator.book, $1)
-      ON CONFLICT (reference) DO NOTHING RETURNING ${shown}`,
-    values: [JSON.stringify(rows)],
+async function writeDecided(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<Entry[]> {
+  const written = await lookAgain(async () => {
+    const known = await authorizations(pool, arrivals);
+    const { rows } = await pool.query<Entry>({
+      name: "book_enter",
+      text: `INSERT INTO simulator.book AS b (${columns})
+        SELECT ${columns} FROM json_populate_recordset(NULL::simulator.book, $1)
+        ON CONFLICT (reference) DO UPDATE SET outcome = excluded.outcome, status_code = excluded.status_code,
+          acquirer_status_code = excluded.acquirer_status_code, acquirer_status_msg = excluded.acquirer_status_msg,
+          scenario = excluded.scenario, step = excluded.step, answer_at = excluded.answer_at
+        WHERE b.outcome = 'received' RETURNING ${shown}`,
+      values: [JSON.stringify(arrivals.map((arrival) => decided(arrival, known)))],
+    });
+    return rows;
   });
   const by_reference = new Map(written.map((entry) => [entry.reference, entry]));
   const repeated = arrivals.map(({ order }) => order.reference).filter((reference) => !by_reference.has(reference));
   if (repeated.length > 0) {
-    const before = await pool.query<Entry>(`SELECT ${shown} FROM simulator.book WHERE reference = ANY($1)`, [repeated]);
+    const before = await pool.query<Entry>({
+      name: "book_repeated",
+      text: `SELECT ${shown} FROM simulator.book WHERE reference = ANY($1)`,
+      values: [repeated],
+    });
     for (const entry of before.rows) by_reference.set(entry.reference, entry);
   }
   return arrivals.map(({ order }) => {
@@ -114,18 +123,48 @@ async function write(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<Entry
   });
 }
 
-function rowOf({ verb, order, at, scenario, decision }: Arrival & { scenario: string; decision: Decision }) {
-  const { delay_ms, ...outcome } = decision;
-  return {
-    reference: order.reference,
-    verb,
-    transaction: order.transaction,
-    authorization: order.authorization,
-    amount: order.amount,
-    currency: order.currency,
-    scenario,
-    ...outcome,
-    answer_at: new Date(at.getTime() + delay_ms),
-    answered: false,
-  };
+async function lookAgain<T>(write: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await write();
+    } catch (error) {
+      if (tries >= tries_max || !isUniqueViolation(error, "book_steps")) throw error;
+    }
+  }
+}
+
+type Known = ReadonlyMap<string, Authorization & { readonly last_step: number }>;
+
+/** What these orders build on, with all that happened to it so far. */
+async function authorizations(pool: pg.Pool, arrivals: readonly Arrival[]): Promise<Known> {
+  const references = arrivals.flatMap(({ order }) => order.authorization ?? []);
+  if (references.length === 0) return new Map();
+  const { rows } = await pool.query<Authorization & { reference: string; last_step: number }>({
+    name: "book_authorizations",
+    text: `SELECT a.reference, a.scenario, a.amount, a.currency, coalesce(max(f.step), 0) AS last_step,
+        coalesce(sum(f.amount) FILTER (WHERE f.verb = 'capture' AND f.outcome = 'approved'), 0)::float8 AS captured,
+        coalesce(sum(f.amount) FILTER (WHERE f.verb = 'refund' AND f.outcome = 'approved'), 0)::float8 AS refunded,
+        (count(*) FILTER (WHERE f.verb = 'recurring' AND f.outcome = 'approved'))::int AS recurred,
+        coalesce(bool_or(f.verb = 'cancel' AND f.outcome = 'approved'), false) AS cancelled
+      FROM simulator.book a LEFT JOIN simulator.book f ON f."authorization" = a.reference
+      WHERE a.reference = ANY($1) AND a.outcome = 'approved' AND a.verb IN ('authorize', 'session', 'recurring')
+      GROUP BY a.reference`,
+    values: [references],
+  });
+  return new Map(rows.map((row) => [row.reference, row]));
+}
+
+/** What is known of an order before it is decided. The card is not among it. */
+function ordered({ verb, order, at }: Arrival) {
+  const { reference, transaction, authorization, amount, currency } = order;
+  return { reference, verb, transaction, authorization, amount, currency, scenario: "none", received_at: at };
+}
+
+function decided(arrival: Arrival, known: Known) {
+  const { verb, order, at } = arrival;
+  const authorization = known.get(order.authorization ?? "") ?? null;
+  const scenario = scenarioOf(verb, order, authorization);
+  const { delay_ms, ...decision } = decide(verb, order, { scenario, authorization });
+  const step = authorization !== null && follows.has(verb) ? authorization.last_step + 1 : null;
+  return { ...ordered(arrival), scenario, step, ...decision, answer_at: new Date(at.getTime() + delay_ms) };
 }

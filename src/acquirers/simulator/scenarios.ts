@@ -17,11 +17,14 @@ export type Decision = {
 export type Authorization = {
   readonly scenario: string;
   readonly amount: number;
+  readonly currency: string;
   readonly captured: number;
   readonly refunded: number;
   readonly recurred: number;
   readonly cancelled: boolean;
 };
+
+type Basis = { readonly scenario: string; readonly authorization: Authorization | null };
 
 const card_delay_ms = 60_000;
 // Where no shopper is, one is simulated who approves after this long.
@@ -53,76 +56,68 @@ const three_d_secure_required: Decision = {
 
 /** `extras[simulator][session]`: what the simulated shopper does. */
 const session_wishes: Readonly<Record<string, Decision>> = {
-  approved: { ...approved, delay_ms: 0 },
+  approved,
   rejected: rejected("Rejected by the shopper"),
   waiting: {
-    ...approved,
     outcome: "waiting",
     status_code: "20200",
     acquirer_status_code: "20200",
     acquirer_status_msg: "Waiting",
+    delay_ms: 0,
   },
 };
+
+/** The verbs that need an approved authorization. */
+export const follows: ReadonlySet<string> = new Set<Verb>(["recurring", "capture", "refund", "cancel", "renew"]);
 
 /** What kind of card (or session) this order belongs to: kept in the book instead of the card. */
 export function scenarioOf(verb: Verb, { card, extras }: Order, authorization: Authorization | null): string {
   if (card !== null) return testCard(card.number)?.scenario ?? "live";
   if (authorization !== null) return authorization.scenario;
+  if (verb !== "session") return "none";
   const wish = (extras.simulator as { session?: unknown } | undefined)?.session;
-  return verb === "session" && typeof wish === "string" && Object.hasOwn(session_wishes, wish)
-    ? `session_${wish}`
-    : "session";
+  return typeof wish === "string" && Object.hasOwn(session_wishes, wish) ? `session_${wish}` : "session";
 }
 
-export function decide(
-  verb: Verb,
-  order: Order,
-  { scenario, authorization }: { scenario: string; authorization: Authorization | null },
-): Decision {
+export function decide(verb: Verb, order: Order, { scenario, authorization }: Basis): Decision {
   const decision = decideAtOnce(verb, order, { scenario, authorization });
-  return scenario === "delayed" && decision.outcome === "approved"
-    ? { ...decision, delay_ms: card_delay_ms }
-    : decision;
+  const is_delayed = scenario === "delayed" && decision.outcome === "approved";
+  return is_delayed ? { ...decision, delay_ms: card_delay_ms } : decision;
 }
 
-const builds_on_authorization: readonly Verb[] = ["recurring", "capture", "refund", "cancel", "renew"];
-
-function decideAtOnce(
-  verb: Verb,
-  order: Order,
-  { scenario, authorization }: { scenario: string; authorization: Authorization | null },
-): Decision {
+function decideAtOnce(verb: Verb, order: Order, { scenario, authorization }: Basis): Decision {
   // The simulator never approves a live card.
-  if (scenario === "live") return rejected("Not a test card");
-  if (builds_on_authorization.includes(verb)) {
-    if (authorization === null) return rejected("Unknown authorization");
-    return following(verb, order, authorization);
+  if (scenario === "live") return rejected("Not a test card", "40110");
+  if (follows.has(verb)) {
+    return authorization === null ? rejected("Unknown authorization") : following(verb, order, authorization);
   }
-  if (verb === "session")
+  if (verb === "session") {
     return session_wishes[scenario.replace("session_", "")] ?? { ...approved, delay_ms: shopper_delay_ms };
-  return paying(scenario as Scenario, order);
+  }
+  return scenario === "none" ? rejected("Card missing") : paying(scenario as Scenario, order);
 }
 
+// Codes of acquirers, as Clearhaus has them: 40135 card expired, 40310 authentication failure.
 function paying(scenario: Scenario, { card }: Order): Decision {
   const status = card?.three_d_secure?.status;
   if (scenario === "rejected") return rejected("Rejected");
-  if (scenario === "expired") return rejected("Card expired", "40110");
+  if (scenario === "expired") return rejected("Card expired", "40135");
+  if (status === "N" || status === "R") return rejected("3-D Secure failed", "40310");
   if (scenario === "three_d_secure_required" && status !== "Y" && status !== "A") return three_d_secure_required;
-  if (status === "N" || status === "R") return rejected("3-D Secure failed");
   return approved;
 }
 
-function following(verb: Verb, { amount }: Order, authorization: Authorization): Decision {
+function following(verb: Verb, { amount, currency }: Order, authorization: Authorization): Decision {
   const { scenario, captured, refunded, cancelled, recurred } = authorization;
   if (scenario === `${verb}_rejected`) return rejected("Rejected");
+  if (cancelled) return rejected("Authorization was cancelled");
+  const moves = verb === "capture" || verb === "refund";
+  if (moves && currency !== authorization.currency) return rejected("Not the authorization's currency", "40140");
   // Asked for 0 (zero_auth), it does not know the bound.
   const limit = authorization.amount === 0 ? Number.POSITIVE_INFINITY : authorization.amount;
-  if (verb === "capture") {
-    if (cancelled) return rejected("Authorization was cancelled");
-    return captured + amount > limit ? rejected("Amount exceeds the authorization") : approved;
-  }
-  if (verb === "refund") return refunded + amount > captured ? rejected("Amount exceeds the captures") : approved;
-  if (verb === "cancel") return captured > 0 ? rejected("Already captured") : approved;
-  if (verb === "recurring") return scenario === "authorize_once" && recurred > 0 ? rejected("Rejected") : approved;
+  if (verb === "capture" && captured + amount > limit) return rejected("Amount exceeds the authorization");
+  if (verb === "refund" && refunded + amount > captured) return rejected("Amount exceeds the captures");
+  if (verb === "cancel" && captured > 0) return rejected("Already captured");
+  if (verb === "recurring" && scenario === "authorize_once" && recurred > 0) return rejected("Rejected");
   return approved;
 }

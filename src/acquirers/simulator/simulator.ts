@@ -1,42 +1,74 @@
 // The acquirer for test transactions. It behaves as a real one somewhere else would: its own book through its own
-// connection, effects that outlive its answers, answers that get lost. What a test card does stands in scenarios.ts.
+// connections, effects that outlive its answers, answers that get lost. What a test card does stands in scenarios.ts.
 //
-// Through `extras[simulator]` a request can ask for more: `fault` = lost_before (the order never arrives) or lost_after
-// (it has its effect, the answer is lost); `session` = approved, rejected or waiting.
+// A request can ask for more through `extras[simulator]`:
+//
+//   fault     lost_before   the order never arrives; nothing is heard
+//             lost_after    the order has its effect, the answer is lost
+//             late          nothing is heard, and the order arrives a second later
+//   session   approved, rejected, waiting: what the shopper does, at once; without it one approves after 5 s
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import type { Acquirer, Found, Order, Outcome, Verb } from "../acquirer.ts";
-import { type Entry, openBook } from "./book.ts";
+import { type Arrival, type Entry, openBook } from "./book.ts";
 
 type Options = {
   /** Its own connections. */
   readonly pool: pg.Pool;
   /** The application's clock, which tests move. */
   readonly clock: { readonly now: () => Date };
-  /** How long it thinks, after the effect and before the answer. */
+  /** How long it thinks: the order is noted as received first and has its effect afterwards. */
   readonly latency_ms?: number;
 };
 
-// An order on its way cannot arrive later than this: then "never heard of it" is final.
-const late_ms = 5_000;
+// An order on its way cannot take longer than this (beside what the simulator thinks): then "never heard of it" is final.
+const on_its_way_ms = 5_000;
+// When an order with the fault `late` arrives.
+const late_arrival_ms = 1_000;
 
 export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acquirer {
   const book = openBook(pool);
+  const late_ms = on_its_way_ms + latency_ms;
+
+  /** Goes on to its end, whether or not somebody still waits for the answer. */
+  async function work(arrival: Arrival): Promise<Outcome> {
+    if (latency_ms > 0) {
+      await book.receive(arrival);
+      await sleep(latency_ms);
+    }
+    return outcomeOf(await book.enter(arrival), clock.now());
+  }
 
   const verb =
     (name: Verb) =>
     async (order: Order, signal: AbortSignal): Promise<Outcome> => {
       const { fault } = (order.extras.simulator ?? {}) as { fault?: unknown };
-      if (fault === "lost_before") return { kind: "unknown", reason: "the order did not arrive" };
-      const entry = await book.enter({ verb: name, order, at: clock.now() });
-      if (latency_ms > 0) {
-        await sleep(latency_ms, undefined, { signal });
-        await book.markAnswered(order.reference);
+      const arrival = { verb: name, order, at: clock.now() };
+      if (fault === "lost_before") return unheard("the order did not arrive");
+      if (fault === "late") {
+        setTimeout(() => void work(arrival).catch(() => {}), late_arrival_ms).unref();
+        return unheard("the order has not arrived yet");
       }
-      if (fault === "lost_after") return { kind: "unknown", reason: "the answer was lost" };
-      return outcomeOf(entry, clock.now());
+      const outcome = await heard(work(arrival), signal);
+      return fault === "lost_after" ? unheard("the answer was lost") : outcome;
     };
+
+  async function find(order: Order & { readonly begun_at: Date }): Promise<Found> {
+    const now = clock.now();
+    const entry = await book.find(order.reference);
+    if (entry !== null && entry.outcome !== "received") return foundIn(entry, now);
+    if (now.getTime() - order.begun_at.getTime() < late_ms) {
+      return { kind: "unknown", reason: "it may still be on its way", waiting: entry !== null };
+    }
+    // From here on an order with this reference is refused.
+    return foundIn(await book.refuse(order, "find", now), now);
+  }
+
+  async function abort(order: Order): Promise<Found> {
+    const now = clock.now();
+    return foundIn(await book.refuse(order, "abort", now), now);
+  }
 
   return {
     name: "simulator",
@@ -49,20 +81,25 @@ export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acqui
     cancel: verb("cancel"),
     renew: verb("renew"),
     credit: verb("credit"),
-    async find(order): Promise<Found> {
-      const now = clock.now();
-      const entry = await book.find(order.reference);
-      if (entry !== null) return foundIn(entry, now);
-      if (now.getTime() - order.begun_at.getTime() < late_ms)
-        return { kind: "unknown", reason: "it may still be on its way" };
-      // From here on an order with this reference is refused.
-      return foundIn(await book.refuse(order, "find", now), now);
-    },
-    async abort(order): Promise<Found> {
-      const now = clock.now();
-      return foundIn(await book.refuse(order, "abort", now), now);
-    },
+    find: (order, signal) => heard(find(order), signal),
+    abort: (order, signal) => heard(abort(order), signal),
   };
+}
+
+type Unknown = Extract<Outcome, { kind: "unknown" }>;
+
+const unheard = (reason: string): Unknown => ({ kind: "unknown", reason });
+
+/** The answer, or "unknown" once the caller has stopped waiting or the way to the book is broken. */
+function heard<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | Unknown> {
+  return new Promise((done) => {
+    const stopped = (): void => done(unheard("no answer in time"));
+    if (signal.aborted) stopped();
+    signal.addEventListener("abort", stopped, { once: true });
+    answer
+      .then(done, (error: unknown) => done(unheard(String(error))))
+      .finally(() => signal.removeEventListener("abort", stopped));
+  });
 }
 
 const foundIn = (entry: Entry, now: Date): Found =>
@@ -71,9 +108,12 @@ const foundIn = (entry: Entry, now: Date): Found =>
 function outcomeOf(entry: Entry, now: Date): Outcome {
   const { reference, verb, outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at } = entry;
   const session = verb === "session" ? { data: { session_id: reference } } : {};
-  if (outcome === "waiting" || answer_at > now)
+  if (status_code === null || outcome === "waiting" || answer_at > now) {
     return { kind: "unknown", reason: "still working", waiting: true, ...session };
+  }
   const answer = { status_code, acquirer_status_code, acquirer_status_msg, ...session };
-  if (outcome === "approved") return { kind: "approved", authorization: reference, ...answer };
-  return { kind: "rejected", ...answer };
+  if (outcome !== "approved") return { kind: "rejected", ...answer };
+  // A renewed authorization keeps its name; everything else is named as it was ordered.
+  const authorization = verb === "renew" ? entry.authorization : reference;
+  return { kind: "approved", authorization, ...answer };
 }
