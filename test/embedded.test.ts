@@ -21,7 +21,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { CannotStart, defaultDataDir, startEmbedded } from "../src/storage/embedded.ts";
+import { CannotStart, defaultDataDir, type Embedded, startEmbedded } from "../src/storage/embedded.ts";
 
 const root = process.getuid?.() === 0;
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "coolpay test ")));
@@ -31,13 +31,21 @@ const databases = new Set<number>();
 after(async () => {
   for (const child of others) child.kill("SIGKILL");
   for (const pid of databases) {
-    if (isDatabase(pid)) process.kill(pid, "SIGQUIT");
+    if (isAlive(pid)) process.kill(pid, "SIGQUIT");
     await untilGone(pid);
   }
   rmSync(folder, { recursive: true, force: true });
 });
 
 const quiet = (): void => {};
+
+/** Starts the database, and remembers it for the end should the test fail before it stops it. */
+async function begin(data_dir: string, log: (text: string) => void = quiet): Promise<Embedded> {
+  const server = await startEmbedded({ data_dir, log });
+  databases.add(server.pid);
+  return server;
+}
+
 const place = (name: string): string => join(folder, name, "data");
 
 async function ask(url: string, sql: string): Promise<unknown> {
@@ -90,7 +98,9 @@ async function another(data_dir: string, account: { uid?: number; gid?: number }
   others.push(child);
   const [line] = (await Promise.race([once(child.stdout, "data"), once(child, "exit")])) as [unknown];
   assert.match(String(line), /^\{/, "the other process started");
-  return { ...(JSON.parse(String(line)) as Omit<Other, "process">), process: child };
+  const facts = JSON.parse(String(line)) as Omit<Other, "process">;
+  databases.add(facts.pid);
+  return { ...facts, process: child };
 }
 
 const endOf = async ({ process: child }: Other): Promise<number | null> => {
@@ -107,7 +117,7 @@ async function kill(other: Other): Promise<void> {
 test("the first start creates the database, the second finds what was stored, in a path with spaces", async () => {
   const data_dir = place("first start");
   const said: string[] = [];
-  const first = await startEmbedded({ data_dir, log: (text) => said.push(text) });
+  const first = await begin(data_dir, (text) => said.push(text));
   assert.deepEqual([first.first_start, first.adopted], [true, false]);
   assert.match(said.join(), /^Creating the database in /);
   await ask(first.url, "CREATE TABLE kept AS SELECT 42 AS answer");
@@ -115,14 +125,14 @@ test("the first start creates the database, the second finds what was stored, in
   await first.stop();
   assert.equal(isAlive(first.pid), false);
 
-  const second = await startEmbedded({ data_dir, log: quiet });
+  const second = await begin(data_dir);
   assert.deepEqual([second.first_start, second.adopted], [false, false]);
   assert.equal(await ask(second.url, "SELECT answer FROM kept"), 42);
   await second.stop();
 });
 
 test("it is durable, private and listens nowhere but on its socket", async () => {
-  const server = await startEmbedded({ data_dir: place("private"), log: quiet });
+  const server = await begin(place("private"));
   const settings = {
     fsync: "on",
     synchronous_commit: "on",
@@ -144,7 +154,7 @@ test("it is durable, private and listens nowhere but on its socket", async () =>
 });
 
 test("a folder whose socket path would be too long gets a short private one, and gives it back", async () => {
-  const server = await startEmbedded({ data_dir: place("l".repeat(120)), log: quiet });
+  const server = await begin(place("l".repeat(120)));
   assert.match(server.socket_dir, /^\/tmp\/coolpay-/);
   assert.equal(statSync(server.socket_dir).mode & 0o777, 0o700);
   assert.equal(await ask(server.url, "SELECT 1"), 1);
@@ -158,7 +168,7 @@ test("a database left running by kill -9 of its owner is adopted, and stopped by
   await kill(owner);
   assert.equal(isAlive(owner.pid), true, "the database outlives its owner");
 
-  const server = await startEmbedded({ data_dir, log: quiet });
+  const server = await begin(data_dir);
   assert.deepEqual([server.adopted, server.first_start, server.pid], [true, false, owner.pid]);
   assert.equal(await ask(server.url, "SELECT 1"), 1);
   await server.stop();
@@ -168,7 +178,7 @@ test("a database left running by kill -9 of its owner is adopted, and stopped by
 test("a second process uses the same database, and leaves it to its owner when it stops", async () => {
   const data_dir = place("shared");
   const owner = await another(data_dir);
-  const guest = await startEmbedded({ data_dir, log: quiet });
+  const guest = await begin(data_dir);
   assert.deepEqual([guest.adopted, guest.pid], [true, owner.pid]);
   await guest.stop();
   assert.equal(await ask(guest.url, "SELECT 1"), 1);
@@ -180,12 +190,12 @@ test("a second process uses the same database, and leaves it to its owner when i
 test("what was committed survives kill -9 of CoolPay and database together", async () => {
   const data_dir = place("killed");
   const owner = await another(data_dir);
-  const guest = await startEmbedded({ data_dir, log: quiet });
+  const guest = await begin(data_dir);
   await ask(guest.url, "CREATE TABLE kept AS SELECT 42 AS answer");
   await kill(owner);
   process.kill(owner.pid, "SIGKILL");
 
-  const server = await startEmbedded({ data_dir, log: quiet });
+  const server = await begin(data_dir);
   assert.deepEqual([server.adopted, server.first_start], [false, false]);
   assert.equal(await ask(server.url, "SELECT answer FROM kept"), 42);
   await server.stop();
@@ -193,14 +203,14 @@ test("what was committed survives kill -9 of CoolPay and database together", asy
 
 test("a pid file whose number now belongs to another program does not get in the way, nor that program", async () => {
   const data_dir = place("stale");
-  const first = await startEmbedded({ data_dir, log: quiet });
+  const first = await begin(data_dir);
   process.kill(first.pid, "SIGKILL");
   await untilGone(first.pid);
   const bystander = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "ignore" });
   for (const file of [join(data_dir, "postgres/postmaster.pid"), join(first.socket_dir, ".s.PGSQL.5432.lock")]) {
     writeFileSync(file, readFileSync(file, "utf8").replace(/^\d+/, String(bystander.pid)));
   }
-  const server = await startEmbedded({ data_dir, log: quiet });
+  const server = await begin(data_dir);
   assert.equal(await ask(server.url, "SELECT 1"), 1);
   await server.stop();
   assert.equal(bystander.exitCode, null);
@@ -220,7 +230,7 @@ test("four processes that start at once share one database", async () => {
 test("a creation that was killed half-way leaves nothing behind", async () => {
   const data_dir = place("half");
   mkdirSync(join(data_dir, "postgres.new-999999999-aa"), { recursive: true });
-  const server = await startEmbedded({ data_dir, log: quiet });
+  const server = await begin(data_dir);
   assert.equal(server.first_start, true);
   await server.stop();
   assert.deepEqual(readdirSync(data_dir).sort(), ["postgres", "postgres.log", "run"]);
@@ -260,7 +270,7 @@ test("an ordinary user runs it as himself; root runs it as somebody else", async
   other.process.stdin?.end();
   assert.equal(await endOf(other), 0);
 
-  const server = await startEmbedded({ data_dir: place("mine"), log: quiet });
+  const server = await begin(place("mine"));
   assert.equal(statSync(join(place("mine"), "postgres")).uid === 0, false);
   await server.stop();
 });
