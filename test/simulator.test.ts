@@ -7,7 +7,6 @@ import pg from "pg";
 import type { Acquirer, CardData, Order, Outcome, Verb } from "../src/acquirers/acquirer.ts";
 import { createSimulator } from "../src/acquirers/simulator/simulator.ts";
 import { type Scenario, test_cards } from "../src/domain/test-cards.ts";
-import { movableClock } from "../src/services/clock.ts";
 import { acquirerContract, ask, newOrder, patience, type Subject } from "./support/acquirer-contract.ts";
 import { type TestDatabase, testDatabase } from "./support/postgres.ts";
 
@@ -28,13 +27,17 @@ const cards = Object.fromEntries(
 async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool; database: TestDatabase }> {
   const database = await testDatabase({ migrated: true });
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
-  const clock = movableClock(0);
+  // It stands still, so that a test can stop just before something is due.
+  let now_ms = Date.UTC(2026, 0, 12, 9, 14);
+  const clock = { now: () => new Date(now_ms) };
   return {
     acquirer: createSimulator({ pool, clock, latency_ms }),
     card: cards.approved,
     declined: cards.rejected,
     now: clock.now,
-    advance: clock.advance,
+    advance: (ms) => {
+      now_ms += ms;
+    },
     async effects(reference) {
       const { rowCount } = await pool.query(
         "SELECT FROM simulator.book WHERE reference = $1 AND outcome = 'approved'",
@@ -82,9 +85,9 @@ describe("the simulator", () => {
       let outcome: Awaited<ReturnType<typeof find>> = await ask(acquirer, verb, order);
       heard[what] = told(outcome);
       if (outcome.kind === "unknown") {
-        subject.advance(59_000);
+        subject.advance(59_999);
         assert.equal(told(await find(order)), "waiting");
-        subject.advance(1_000);
+        subject.advance(1);
         outcome = await find(order);
         heard[what] += `, then ${told(outcome)}`;
       }

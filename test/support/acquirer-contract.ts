@@ -50,7 +50,12 @@ export function ask(acquirer: Acquirer, verb: Verb, order: Order, signal = patie
 
 const verbs: readonly Verb[] = ["authorize", "session", "recurring", "capture", "refund", "cancel", "renew", "credit"];
 
-export function acquirerContract(name: string, make: () => Promise<Subject>): void {
+/** `lacks`: what this acquirer cannot do, and therefore leaves out. */
+export function acquirerContract(
+  name: string,
+  make: () => Promise<Subject>,
+  { lacks = [] }: { readonly lacks?: readonly (Verb | "abort")[] } = {},
+): void {
   describe(`${name} keeps the acquirer contract`, () => {
     let subject: Subject;
     before(async () => {
@@ -73,9 +78,35 @@ export function acquirerContract(name: string, make: () => Promise<Subject>): vo
     const follow = async (verb: Verb, authorization: string, amount: number): Promise<string> =>
       (await send(verb, order({ authorization, amount }))).kind;
 
+    function abortContract(): void {
+      const abort = (sent: Order): Promise<Found> => {
+        assert.ok(subject.acquirer.abort);
+        return subject.acquirer.abort(sent, patience());
+      };
+
+      test("an abort is a promise: the order has no effect, also when it arrives afterwards", async () => {
+        const authorization = await authorized();
+        const sent = order({ authorization });
+        assert.equal((await abort(sent)).kind, "never_heard");
+        assert.equal((await abort(sent)).kind, "never_heard");
+        assert.notEqual((await send("capture", sent)).kind, "approved");
+        assert.equal((await find(sent)).kind, "never_heard");
+        assert.equal(await subject.effects(sent.reference), 0);
+        assert.equal(await follow("capture", authorization, 1000), "approved", "the money is still there");
+      });
+
+      test("what had its effect cannot be aborted: it answers what became of it", async () => {
+        const sent = order({ authorization: await authorized() });
+        const outcome = await send("capture", sent);
+        assert.equal(outcome.kind, "approved");
+        assert.deepEqual(await abort(sent), outcome);
+        assert.equal(await subject.effects(sent.reference), 1);
+      });
+    }
+
     test("it has the verbs that it can do, and no others", () => {
-      for (const verb of verbs) {
-        assert.ok(["function", "undefined"].includes(typeof subject.acquirer[verb]), verb);
+      for (const verb of [...verbs, "abort"] as const) {
+        assert.equal(typeof subject.acquirer[verb], lacks.includes(verb) ? "undefined" : "function", verb);
       }
       assert.equal(typeof subject.acquirer.find, "function");
       assert.ok(Number.isSafeInteger(subject.acquirer.late_ms) && subject.acquirer.late_ms > 0);
@@ -162,28 +193,7 @@ export function acquirerContract(name: string, make: () => Promise<Subject>): vo
       assert.equal(await subject.effects(sent.reference), 0);
     });
 
-    test("an abort is a promise: the order has no effect, also when it arrives afterwards", async () => {
-      const { abort } = subject.acquirer;
-      if (abort === undefined) return assert.equal(abort, undefined);
-      const authorization = await authorized();
-      const sent = order({ authorization });
-      assert.equal((await abort(sent, patience())).kind, "never_heard");
-      assert.equal((await abort(sent, patience())).kind, "never_heard");
-      assert.notEqual((await send("capture", sent)).kind, "approved");
-      assert.equal((await find(sent)).kind, "never_heard");
-      assert.equal(await subject.effects(sent.reference), 0);
-      assert.equal(await follow("capture", authorization, 1000), "approved", "the money is still there");
-    });
-
-    test("what had its effect cannot be aborted: it answers what became of it", async () => {
-      const { abort } = subject.acquirer;
-      if (abort === undefined) return assert.equal(abort, undefined);
-      const sent = order({ authorization: await authorized() });
-      const outcome = await send("capture", sent);
-      assert.equal(outcome.kind, "approved");
-      assert.deepEqual(await abort(sent, patience()), outcome);
-      assert.equal(await subject.effects(sent.reference), 1);
-    });
+    if (!lacks.includes("abort")) abortContract();
 
     test("who stops waiting hears unknown, never no; what became of it can be found", async () => {
       const sent = order({ card: subject.card });
