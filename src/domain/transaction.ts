@@ -90,6 +90,22 @@ export type Body = {
   readonly deadline_at: string | null;
 };
 
+/** The body of a transaction of which nothing more is known. */
+export const newBody = (metadata: Body["metadata"]): Body => ({
+  text_on_statement: null,
+  branding_id: null,
+  variables: {},
+  shipping_address: null,
+  invoice_address: null,
+  basket: [],
+  shipping: null,
+  metadata,
+  link: null,
+  fee: null,
+  facilitator: null,
+  deadline_at: null,
+});
+
 /** The payment window link, without its URL (which is made of the token and the window's public address). */
 export type Link = Readonly<Record<string, unknown>> & { readonly deadline: number | null };
 

@@ -9,7 +9,7 @@ import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
-import type { Address, Body, Transaction } from "../domain/transaction.ts";
+import { type Address, type Body, newBody, type Transaction } from "../domain/transaction.ts";
 import { spanOf } from "../services/days.ts";
 import type { Key } from "../services/operate.ts";
 import { create, find, patchPayment } from "../services/payments.ts";
@@ -81,20 +81,6 @@ function bodyOf(input: Details): Partial<Body> {
     ...(deadline_at !== undefined && { deadline_at }),
   };
 }
-
-const empty_body: Omit<Body, "metadata"> = {
-  text_on_statement: null,
-  branding_id: null,
-  variables: {},
-  shipping_address: null,
-  invoice_address: null,
-  basket: [],
-  shipping: null,
-  link: null,
-  fee: null,
-  facilitator: null,
-  deadline_at: null,
-};
 
 const created = (payment: Transaction, { services }: Pick<AnyRequest, "services">) => ({
   status: 201 as const,
@@ -196,9 +182,8 @@ export const payments = [
       const { services, actor, account, input } = request;
       const { order_id, currency, branding_id, shopsystem } = input;
       const body: Body = {
-        ...empty_body,
+        ...newBody(newMetadata(shopsystem)),
         ...bodyOf(input),
-        metadata: newMetadata(shopsystem),
         text_on_statement: input.text_on_statement ?? account.settings.default_text_on_statement,
         branding_id: branding_id ?? null,
       };

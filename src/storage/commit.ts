@@ -8,6 +8,7 @@ import type pg from "pg";
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { coalesce } from "./coalesce.ts";
 import { isUniqueViolation } from "./errors.ts";
+import { packBody } from "./packed.ts";
 import type { ActivityRow, CallbackRow, IdempotencyRow } from "./rows.ts";
 
 export type Change = {
@@ -40,6 +41,21 @@ export function committer(pool: pg.Pool): Commit {
   };
 }
 
+/** What a new row says; the rest is as every transaction begins (the table's defaults). */
+const created_columns = [
+  "bucket",
+  "account_id",
+  "id",
+  "ulid",
+  "type",
+  "order_id",
+  "currency",
+  "state",
+  "subscription_id",
+  "body",
+  "created_at",
+  "updated_at",
+] as const satisfies readonly (keyof Transaction)[];
 const mutable_columns = [
   "state",
   "accepted",
@@ -83,8 +99,8 @@ const key_columns = "bucket, scope, key, fingerprint, resource_type, resource_id
 /** The parts of a batch, in the order of their parameters; a part without rows is left out of the statement. */
 const parts = {
   created: (p: string) => `
-    INSERT INTO transactions SELECT * FROM json_populate_recordset(NULL::transactions, ${p})
-    ON CONFLICT DO NOTHING RETURNING bucket, id`,
+    INSERT INTO transactions (${created_columns.join(", ")}) SELECT ${created_columns.join(", ")}
+    FROM json_populate_recordset(NULL::transactions, ${p}) ON CONFLICT DO NOTHING RETURNING bucket, id`,
   updated: (p: string) => `
     UPDATE transactions t SET ${mutable_columns.map((c) => `${c} = r.${c}`).join(", ")}
     FROM json_populate_recordset(NULL::transactions, ${p}) r
@@ -139,7 +155,8 @@ async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committ
   };
   const sorted = changes.length === 1 ? changes : [...changes].sort(byRow);
   for (const { transaction, operations, callbacks, activity, idempotency } of sorted) {
-    (transaction.revision === 0 ? rows.created : rows.updated).push(transactionJson(transaction));
+    if (transaction.revision === 0) rows.created.push(createdJson(transaction));
+    else rows.updated.push(updatedJson(transaction));
     for (const operation of operations ?? []) rows.operations.push(operationJson(transaction, operation));
     for (const callback of callbacks ?? []) rows.callbacks.push(JSON.stringify(callback));
     for (const entry of activity ?? []) rows.activity.push(JSON.stringify(entry));
@@ -157,8 +174,15 @@ async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committ
 
 const byRow = ({ transaction: a }: Change, { transaction: b }: Change): number => a.bucket - b.bucket || a.id - b.id;
 
-function transactionJson({ operations: _, ...row }: Transaction): string {
+function createdJson(transaction: Transaction): string {
+  const row: Record<string, unknown> = {};
+  for (const column of created_columns) row[column] = transaction[column];
+  row.body = packBody(transaction.body);
   return JSON.stringify(row);
+}
+
+function updatedJson({ operations: _, body, ...row }: Transaction): string {
+  return JSON.stringify({ ...row, body: packBody(body) });
 }
 
 function operationJson(transaction: Transaction, operation: Operation): string {

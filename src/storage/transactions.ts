@@ -3,6 +3,7 @@
 import type pg from "pg";
 import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
 import { slot_count } from "./leases.ts";
+import { unpackBody } from "./packed.ts";
 
 type Row = Omit<Transaction, "operations"> & { readonly operations: readonly OperationRow[] | null };
 type OperationRow = Record<keyof Operation, unknown>;
@@ -24,7 +25,7 @@ export async function loadTransaction(pool: pg.Pool, { account_id, type, id }: K
 }
 
 export function fromRow(row: Row): Transaction {
-  return { ...row, operations: (row.operations ?? []).map(operationFromJson) };
+  return { ...row, body: unpackBody(row.body), operations: (row.operations ?? []).map(operationFromJson) };
 }
 
 // Within json_agg times are text.

@@ -184,10 +184,10 @@ CREATE TABLE activity (
   agreement_id integer,
   extra json NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL,
-  PRIMARY KEY (bucket, id)
+  PRIMARY KEY (bucket, account_id, id)
 );
-CREATE INDEX activity_of_account ON activity (bucket, account_id, id);
 CREATE INDEX activity_of_target ON activity (bucket, account_id, target_type, target_id, id);
+CREATE INDEX activity_of_agreement ON activity (bucket, agreement_id, id);
 
 -- An Idempotency-Key's row is written in the commit of its effect; the answer follows, sealed.
 CREATE TABLE idempotency_keys (
