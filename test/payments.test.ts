@@ -302,6 +302,15 @@ describe("capture, refund and cancel", () => {
     );
   });
 
+  test("an Icelandic amount counts two decimals, and has whole krónur only", async () => {
+    const id = await create(shop.call, { currency: "ISK" });
+    const half = await act(id, "authorize", { amount: 12_550, card: card() });
+    assert.deepEqual([half.status, half.body.errors], [400, { amount: ["is invalid"] }]);
+    const link = await shop.call("PUT", `/payments/${id}/link`, { body: { amount: 50 } });
+    assert.deepEqual([link.status, link.body.errors], [400, { amount: ["is invalid"] }]);
+    assert.equal((await act(id, "authorize", { amount: 12_500, card: card() })).body.state, "new");
+  });
+
   test("64 parallel captures of 100 on 1,000 never go beyond it", async () => {
     const id = await authorized(1000);
     const answers = await Promise.all(Array.from({ length: 64 }, () => act(id, "capture", { amount: 100 })));

@@ -32,7 +32,7 @@ async function agreementFor({ services, account }: Request<typeof PutLink, "merc
   return agreement.id;
 }
 
-async function linkOf(request: Request<typeof PutLink, "merchant">): Promise<Link> {
+async function linkOf(request: Request<typeof PutLink, "merchant">): Promise<Link & { readonly amount: number }> {
   const { account, version } = request;
   const input: Static<typeof PutLink> = request.input;
   const { settings } = account;

@@ -7,6 +7,7 @@
 // A crash after any phase is repaired by the worker, which asks what became of it (find), never sending money again.
 
 import type { CardData, Order, Outcome, Verb } from "../acquirers/acquirer.ts";
+import { isChargeable } from "../domain/currency.ts";
 import type { Metadata } from "../domain/metadata.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import { statusMessage } from "../domain/status-codes.ts";
@@ -57,6 +58,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
   for (let tries = 0; tries < tries_max; tries++) {
     const before = await loadTransaction(services.pool, wish);
     if (before === null) throw notFound(wish.type, wish.id);
+    mustBeChargeable(wish.amount, before.currency);
     unless(decide(before.operations, wish.verb, wish.amount));
     // Once tried, a transaction is bound to its mode; the caller saw an older state of it.
     const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
@@ -101,6 +103,12 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
   }
   throw new Refused("operation_pending", {});
+}
+
+/** Throws where the currency has no such amount at any acquirer: half a króna. */
+export function mustBeChargeable(amount: number | null, currency: string | null): void {
+  if (amount === null || currency === null || isChargeable(amount, currency)) return;
+  throw new Refused("validation", { amount: ["is invalid"] });
 }
 
 export const claimed = ({ claim }: Actor, { type, id }: { type: string; id: number }, operation_id: number | null) =>

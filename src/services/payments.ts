@@ -15,7 +15,7 @@ import {
 import { loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
-import { claimed, type Key, stop } from "./operate.ts";
+import { claimed, type Key, mustBeChargeable, stop } from "./operate.ts";
 import type { Actor, Services } from "./services.ts";
 
 // Other requests change the same row meanwhile; each try starts from its newest state.
@@ -121,16 +121,19 @@ function linkToken(bucket: number): string {
 export const putLink = (
   services: Services,
   actor: Actor,
-  { key, link }: { key: Key; link: Link },
+  { key, link }: { key: Key; link: Link & { readonly amount: number } },
 ): Promise<Transaction> =>
   change(services, actor, {
     key,
     action: "link",
-    edit: (before) => ({
-      body: { ...before.body, link },
-      link_token: before.link_token ?? linkToken(before.bucket),
-      due_at: before.accepted ? before.due_at : dueAt(services, link.deadline, before.body.deadline_at),
-    }),
+    edit: (before) => {
+      mustBeChargeable(link.amount, before.currency);
+      return {
+        body: { ...before.body, link },
+        link_token: before.link_token ?? linkToken(before.bucket),
+        due_at: before.accepted ? before.due_at : dueAt(services, link.deadline, before.body.deadline_at),
+      };
+    },
   });
 
 /** The earlier of the link's deadline (seconds from now) and the payment's own. */

@@ -10,7 +10,9 @@ const beginning: Plain = newBody(newMetadata(undefined));
 const beginning_metadata: Plain = newMetadata(undefined);
 
 const isEmpty = (value: unknown): boolean =>
-  Array.isArray(value) ? value.length === 0 : typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  Array.isArray(value)
+    ? value.length === 0
+    : typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
 /** The members that differ from the beginning's. */
 function differing(value: Plain, from: Plain): Record<string, unknown> {
@@ -31,5 +33,9 @@ export function packBody(body: Body): Plain {
 }
 
 export function unpackBody(packed: Plain): Body {
-  return { ...beginning, ...packed, metadata: { ...beginning_metadata, ...(packed.metadata as Plain | undefined) } } as Body;
+  return {
+    ...beginning,
+    ...packed,
+    metadata: { ...beginning_metadata, ...(packed.metadata as Plain | undefined) },
+  } as Body;
 }
