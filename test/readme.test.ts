@@ -32,7 +32,10 @@ async function start(clone: string, environment: Record<string, string>): Promis
     detached: true,
   });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => void (output += text));
+  const hear = (text: Buffer): void => {
+    output += text;
+  };
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", hear);
   const ended = new Promise<never>((_, failed) =>
     child.once("exit", () => failed(new Error(`npm start ended:\n${output}`))),
   );
