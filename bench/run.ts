@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { startEmbedded } from "../src/storage/embedded.ts";
 import { apiClient } from "../stories/story.ts";
@@ -63,7 +64,7 @@ async function startServer(url: string, data_dir: string): Promise<Server> {
   const port = 20_000 + (process.pid % 20_000);
   const child = spawn(
     process.execPath,
-    ["--max-semi-space-size=16", new URL("../src/main.ts", import.meta.url).pathname, "start"],
+    ["--max-semi-space-size=16", fileURLToPath(new URL("../src/main.ts", import.meta.url)), "start"],
     {
       env: {
         PATH: process.env.PATH,
