@@ -75,7 +75,11 @@ function referencePage(): (path: string) => Promise<string> {
         pageTitle: "CoolPay API",
         withDefaultFonts: false,
         telemetry: false,
+        // Only what reads and tries this API: no offers of other services.
         hideClientButton: true,
+        showDeveloperTools: "never",
+        agent: { disabled: true },
+        mcp: { disabled: true },
       },
     } as Parameters<typeof scalar>[1]);
     await server.ready();
