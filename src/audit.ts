@@ -2,6 +2,7 @@
 // of the code that wrote them, and compared with its totals, with the outbox and with the simulator's own book.
 
 import type pg from "pg";
+import { missingMigrations, reach, WrongDatabase } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 
 export type Audit = {
@@ -16,8 +17,17 @@ const differences_max = 100;
 /** Reads one snapshot, so it may run beside a serving system. */
 export async function audit(database_url: string): Promise<Audit> {
   const pool = createPool({ url: database_url, max: 1, name: "audit" });
-  const client = await pool.connect();
   try {
+    return await read(await reach(pool));
+  } finally {
+    await pool.end();
+  }
+}
+
+async function read(client: pg.PoolClient): Promise<Audit> {
+  try {
+    if ((await missingMigrations(client)).length > 0)
+      throw new WrongDatabase("The database lacks tables of this program: run coolpay migrate first.");
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const differences: string[] = [];
     for (const question of questions) differences.push(...(await ask(client, question)));
@@ -27,7 +37,6 @@ export async function audit(database_url: string): Promise<Audit> {
     return { differences, transactions: rows[0]?.transactions ?? 0, operations: rows[0]?.operations ?? 0 };
   } finally {
     client.release();
-    await pool.end();
   }
 }
 

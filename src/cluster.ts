@@ -3,81 +3,114 @@
 import cluster, { type Worker } from "node:cluster";
 import { type Addresses, startApp } from "./app.ts";
 import type { Config } from "./config.ts";
+import { gatherMetrics } from "./gather.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
+import { CannotStart } from "./storage/embedded.ts";
+import { whatToDo } from "./trouble.ts";
 
 export type Running = { readonly addresses: Readonly<Addresses>; readonly stop: () => Promise<void> };
 
-type Options = { readonly config: Config; readonly database_url: string; readonly log: Log };
+type Task = { readonly config: Config; readonly database_url: string };
+type Options = Task & { readonly log: Log };
+
+/** What the minding process and its workers tell each other, beside metrics (gather.ts). */
+type ToWorker = ({ readonly kind: "begin" } & Task) | { readonly kind: "stop" };
+type FromWorker =
+  | { readonly kind: "serving"; readonly addresses: Addresses }
+  | { readonly kind: "failed"; readonly sentence: string };
 
 // A process that dies is replaced; one that dies again at once shall not keep the machine busy.
 const restart_pause_ms = 1_000;
+// A worker drains for 35 s at most; one that takes longer than this hangs.
+const stop_patience_ms = 60_000;
 
-type Started = { readonly addresses: Addresses };
-
-/** Starts `config.processes` workers behind the same ports. */
+/** Starts `config.processes` workers behind the same ports. When one of them cannot, none is left. */
 export async function runMany({ config, database_url, log }: Options): Promise<Running> {
+  const serving = new Set<Worker>();
   let stopping = false;
-  const start = (): Promise<Started> => {
+  const start = async (): Promise<Addresses> => {
     const worker = cluster.fork();
-    worker.send({ config, database_url });
-    return started(worker);
+    tell(worker, { kind: "begin", config, database_url });
+    const addresses = await begun(worker);
+    serving.add(worker);
+    return addresses;
   };
+  const replace = (): void => {
+    if (stopping) return;
+    start().catch((error: unknown) => log.error({ error: String(error) }, "a process could not be replaced"));
+  };
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+    await Promise.all(workers.map(ended));
+  };
+  gatherMetrics(() => [...serving]);
+  let addresses: Addresses;
+  try {
+    // The first one migrates; the others find that done.
+    addresses = await start();
+    await Promise.all(Array.from({ length: config.processes - 1 }, start));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   cluster.on("exit", (worker, code, signal) => {
+    serving.delete(worker);
     if (stopping) return;
     log.error({ pid: worker.process.pid, code, signal }, "a process ended by itself and is replaced");
-    setTimeout(
-      () => start().catch((error: unknown) => log.error({ error: String(error) }, "a process could not be replaced")),
-      restart_pause_ms,
-    );
+    setTimeout(replace, restart_pause_ms);
   });
-  // The first one migrates; the others find that done.
-  const { addresses } = await start();
-  await Promise.all(Array.from({ length: config.processes - 1 }, start));
-  return {
-    addresses,
-    async stop() {
-      stopping = true;
-      const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-      await Promise.all(workers.map((worker) => ended(worker)));
-    },
-  };
+  return { addresses, stop };
 }
 
-function started(worker: Worker): Promise<Started> {
+function begun(worker: Worker): Promise<Addresses> {
   return new Promise((done, failed) => {
-    worker.once("message", (message: Started | { readonly error: string }) => {
-      if ("error" in message) failed(new Error(message.error));
-      else done(message);
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "serving") done(message.addresses);
+      else if (message.kind === "failed") failed(new CannotStart(message.sentence));
     });
-    worker.once("exit", (code) => failed(new Error(`a process ended at once with code ${code}`)));
+    worker.once("exit", (code, signal) =>
+      failed(new CannotStart(`A process ended while it started (${signal ?? `exit code ${code}`}).`)),
+    );
   });
+}
+
+function tell(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message);
 }
 
 function ended(worker: Worker): Promise<void> {
   return new Promise((done) => {
-    worker.once("exit", () => done());
-    worker.send("stop");
+    if (worker.isDead()) return done();
+    const hangs = setTimeout(() => worker.process.kill("SIGKILL"), stop_patience_ms);
+    worker.once("exit", () => {
+      clearTimeout(hangs);
+      done();
+    });
+    tell(worker, { kind: "stop" });
   });
 }
 
-/** In a worker: waits for its configuration, serves, and stops when told so or when the minding process is gone. */
+/** In a worker: waits for its configuration, and serves until told to stop. It ends with the minding process. */
 export function runWorker(): void {
-  process.once("message", async ({ config, database_url }: { config: Config; database_url: string }) => {
-    // A terminal's Ctrl-C reaches all processes: the minding one says when to stop.
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  // A terminal's Ctrl-C reaches all processes: the minding one says when to stop.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  const say = (message: FromWorker): void => void process.send?.(message);
+  let stop = async (): Promise<void> => {};
+  const begin = async ({ config, database_url }: Task): Promise<void> => {
+    const log = config.mode === "start" ? readableLog() : jsonLog();
+    const starting = startApp({ config, database_url, log });
+    stop = async () => (await starting).stop();
+    say({ kind: "serving", addresses: (await starting).addresses });
+  };
+  process.on("message", async (message: ToWorker) => {
     try {
-      const log = config.mode === "start" ? readableLog() : jsonLog();
-      const app = await startApp({ config, database_url, log });
-      const stop = async (): Promise<void> => {
-        await app.stop();
-        process.exit(0);
-      };
-      process.once("message", stop);
-      process.once("disconnect", stop);
-      process.send?.({ addresses: app.addresses });
+      if (message.kind === "begin") await begin(message);
+      if (message.kind !== "stop") return;
+      await stop();
+      process.exit(0);
     } catch (error) {
-      process.send?.({ error: error instanceof Error ? error.message : String(error) });
-      process.exit(1);
+      process.send?.({ kind: "failed", sentence: whatToDo(error) } satisfies FromWorker, () => process.exit(1));
     }
   });
 }

@@ -1,7 +1,7 @@
 // Every setting, with its default and one sentence. The only reader of the environment: the rest of the program is
 // handed what it needs. An unknown COOLPAY_ name is an error, so that a misspelt setting cannot be silently ignored.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -65,13 +65,11 @@ type Setting = keyof typeof settings;
 /** Reads the environment. Throws `BadSetting` with everything that is wrong, one sentence a line. */
 export function readConfig(mode: Mode, environment: Environment): Config {
   const problems: string[] = [];
-  for (const name of Object.keys(environment).filter((key) => key.startsWith("COOLPAY_"))) {
-    if (Object.hasOwn(settings, name)) continue;
-    problems.push(
-      /^tcp:\/\//.test(environment[name] ?? "")
-        ? `${name} is a Kubernetes service link, not a setting: set enableServiceLinks: false on the pod.`
-        : `${name} is not a setting of CoolPay: check its spelling or remove it.`,
-    );
+  for (const [name, value = ""] of Object.entries(environment).filter(([key]) => key.startsWith("COOLPAY_"))) {
+    if (isServiceLink(name, value))
+      problems.push(`${name} is a Kubernetes service link, not a setting: set enableServiceLinks: false on the pod.`);
+    else if (!Object.hasOwn(settings, name))
+      problems.push(`${name} is not a setting of CoolPay: check its spelling or remove it.`);
   }
   const read = reader(environment, problems);
   const serve = mode === "serve";
@@ -92,7 +90,7 @@ export function readConfig(mode: Mode, environment: Environment): Config {
       manager: read.url("COOLPAY_MANAGER_URL"),
     },
     data_dir,
-    database_url: environment.DATABASE_URL || null,
+    database_url: databaseIn(environment, problems),
     processes: read.integer("COOLPAY_PROCESSES", serve ? availableParallelism() : 1, { min: 1, max: 256 }),
     master_key_file: read.text("COOLPAY_MASTER_KEY_FILE") ?? join(data_dir, "master.key"),
     demo: read.flag("COOLPAY_DEMO", !serve),
@@ -103,6 +101,7 @@ export function readConfig(mode: Mode, environment: Environment): Config {
     tls_min: read.choice("COOLPAY_TLS_MIN", ["TLSv1.2", "TLSv1.1", "TLSv1"], "TLSv1.2"),
     trust_proxy: read.ranges("COOLPAY_TRUST_PROXY"),
   };
+  problems.push(...sharedPorts(config.ports));
   if (serve) problems.push(...missingUnderServe(config, environment));
   if (config.tls === null && !isLoopback(host) && config.trust_proxy.length === 0) {
     problems.push(
@@ -114,14 +113,36 @@ export function readConfig(mode: Mode, environment: Environment): Config {
   return config;
 }
 
+/** Kubernetes adds such names for every service of the namespace, also for one that is named coolpay-api. */
+const isServiceLink = (name: string, value: string): boolean =>
+  /^tcp:\/\//.test(value) || /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?$/.test(name);
+
+/** Its value is never repeated: it may hold a password. */
+function databaseIn(environment: Environment, problems: string[]): string | null {
+  const value = environment.DATABASE_URL?.trim() || null;
+  if (value !== null && !/^postgres(ql)?:\/\//.test(value))
+    problems.push("DATABASE_URL must begin with postgresql://, as in postgresql://coolpay@db.internal/coolpay.");
+  return value;
+}
+
+function sharedPorts(ports: Config["ports"]): string[] {
+  const named = Object.entries(ports).map(([face, port]) => ({ name: `COOLPAY_${face.toUpperCase()}_PORT`, port }));
+  return named.flatMap(({ name, port }, index) => {
+    const other = named.slice(index + 1).find((later) => port !== 0 && later.port === port);
+    return other === undefined
+      ? []
+      : [`${name} and ${other.name} are both ${port}: each face needs a port of its own.`];
+  });
+}
+
 function missingUnderServe(config: Config, environment: Environment): string[] {
   const problems: string[] = [];
   if (config.database_url === null)
     problems.push("DATABASE_URL is missing: serve needs a PostgreSQL of your own, 15 or newer.");
-  if (!environment.COOLPAY_MASTER_KEY_FILE)
+  if (!environment.COOLPAY_MASTER_KEY_FILE?.trim())
     problems.push("COOLPAY_MASTER_KEY_FILE is missing: the file that holds 32 random bytes, base64.");
   for (const name of ["COOLPAY_API_URL", "COOLPAY_WINDOW_URL", "COOLPAY_MANAGER_URL"] as const) {
-    if (!environment[name]) problems.push(`${name} is missing: ${settings[name].split(";")[0]}.`);
+    if (!environment[name]?.trim()) problems.push(`${name} is missing: ${settings[name].split(";")[0]}.`);
   }
   if (config.demo)
     problems.push("COOLPAY_DEMO is not available under serve: demo data does not belong among real payments.");
@@ -138,7 +159,7 @@ function reader(environment: Environment, problems: string[]) {
     text,
     integer(name: Setting, otherwise: number, { min, max }: { min: number; max: number }): number {
       const value = text(name);
-      if (value === null) return otherwise;
+      if (value === null || value.startsWith("tcp://")) return otherwise;
       const number = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
       if (number >= min && number <= max) return number;
       problems.push(`${name} must be a whole number from ${min} to ${max}, not ${value}.`);
@@ -163,6 +184,7 @@ function reader(environment: Environment, problems: string[]) {
       if (value === null) return null;
       if (!/^https?:\/\/[^\s/]/.test(value) || !URL.canParse(value))
         problems.push(`${name} must be an http or https address, not ${value}.`);
+      else if (/[?#@]/.test(value)) problems.push(`${name} must be without query, fragment, user or password.`);
       return value.replace(/\/+$/, "");
     },
     ranges(name: Setting): string[] {
@@ -172,6 +194,7 @@ function reader(environment: Environment, problems: string[]) {
         .filter((part) => part !== "");
       for (const range of ranges) {
         if (!isRange(range)) problems.push(`${name} must hold addresses or ranges such as 10.0.0.0/8, not ${range}.`);
+        else if (range.endsWith("/0")) problems.push(`${name} ${range} would believe everybody: name your proxies.`);
       }
       return ranges;
     },
@@ -181,7 +204,7 @@ function reader(environment: Environment, problems: string[]) {
 function isRange(range: string): boolean {
   const [base = "", bits, ...more] = range.split("/");
   const family = isIP(base);
-  if (family === 0 || more.length > 0) return false;
+  if (family === 0 || base.includes("%") || more.length > 0) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 6 ? 128 : 32));
 }
 
@@ -194,8 +217,18 @@ function tlsIn(read: Reader, problems: string[]): Config["tls"] {
     problems.push("COOLPAY_TLS_CERT and COOLPAY_TLS_KEY belong together: one of them is missing.");
     return null;
   }
-  for (const file of [cert_file, key_file])
-    if (!existsSync(file)) problems.push(`The TLS file ${file} does not exist.`);
+  if (read.text("COOLPAY_TLS") !== null) {
+    problems.push(
+      "COOLPAY_TLS=self makes a certificate of its own: remove it, or COOLPAY_TLS_CERT and COOLPAY_TLS_KEY.",
+    );
+  }
+  for (const file of [cert_file, key_file]) {
+    try {
+      readFileSync(file);
+    } catch (error) {
+      problems.push(`The TLS file ${file} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    }
+  }
   return { cert_file, key_file };
 }
 

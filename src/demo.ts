@@ -2,31 +2,33 @@
 
 import { randomBytes } from "node:crypto";
 import { shop } from "../stories/shop.ts";
-import { apiClient } from "../stories/story.ts";
+import { type Api, apiClient } from "../stories/story.ts";
 import type { App } from "./app.ts";
+import type { Config } from "./config.ts";
 
 export const demo_email = "demo@shop.example";
 
 type Named = { readonly id: number };
 type Agreement = { readonly service: string | null; readonly api_key: string | null };
 
-/** Makes it when there is no user at all. The password is thrown away: nobody can guess what nobody knows. */
-export async function makeDemo({ services, addresses }: App): Promise<boolean> {
+/**
+ * Makes it when there is no user at all and anybody may sign up. The password is thrown away: nobody can guess what nobody
+ * knows. Its requests do not leave the process: the public address may lead elsewhere, and its certificate be our own.
+ */
+export async function makeDemo({ services, api }: App, signup: Config["signup"]): Promise<boolean> {
+  if (signup !== "open") return false;
   const { rows } = await services.pool.query<{ any: boolean }>("SELECT EXISTS (SELECT FROM users) AS any");
   if (rows[0]?.any !== false) return false;
 
   const password = randomBytes(24).toString("base64url");
-  const { api_url } = addresses;
-  await apiClient(api_url, null).call("POST", "/users", { name: "Demo", email: demo_email, password });
+  const client = (credentials: Parameters<typeof apiClient>[1]): Api => apiClient("", credentials, within(api));
+  await client(null).call("POST", "/users", { name: "Demo", email: demo_email, password });
   const person = { email: demo_email, password };
-  const account = await apiClient(api_url, person).call<Named>("POST", "/accounts", {
+  const account = await client(person).call<Named>("POST", "/accounts", {
     shop_name: "Kop og Kande",
     contact_email: demo_email,
   });
-  const agreements = await apiClient(api_url, { ...person, account_id: account.id }).call<Agreement[]>(
-    "GET",
-    "/agreements",
-  );
+  const agreements = await client({ ...person, account_id: account.id }).call<Agreement[]>("GET", "/agreements");
   const api_key = agreements.find(({ service }) => service === "api_user")?.api_key;
   if (!api_key) throw new Error("the demo account has no API user with a key");
 
@@ -36,7 +38,7 @@ export async function makeDemo({ services, addresses }: App): Promise<boolean> {
   const real = clock.offset_ms();
   clock.advance(-20 * 86_400_000 - 30 * 3_600_000);
   try {
-    await shop(apiClient(api_url, { api_key }), {
+    await shop(client({ api_key }), {
       now: clock.now,
       between: async () => clock.advance(Math.min(step_ms, real - clock.offset_ms())),
     });
@@ -45,3 +47,11 @@ export async function makeDemo({ services, addresses }: App): Promise<boolean> {
   }
   return true;
 }
+
+/** Hands requests to the API's server without a network between. */
+const within =
+  (api: App["api"]): NonNullable<Parameters<typeof apiClient>[2]> =>
+  async (url, { method, headers, body }) => {
+    const { statusCode, body: text } = await api.inject({ method: method as "GET", url, headers, payload: body });
+    return { ok: statusCode < 300, status: statusCode, text: async () => text };
+  };

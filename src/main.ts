@@ -4,13 +4,13 @@ import cluster from "node:cluster";
 import { startApp } from "./app.ts";
 import { audit } from "./audit.ts";
 import { type Running, runMany, runWorker } from "./cluster.ts";
-import { BadSetting, type Config, type Mode, readConfig, settings } from "./config.ts";
+import { type Config, type Mode, readConfig, settings } from "./config.ts";
 import { makeDemo } from "./demo.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
-import { SealError } from "./services/seal.ts";
-import { CannotStart, defaultDataDir, startEmbedded } from "./storage/embedded.ts";
+import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
+import { whatToDo } from "./trouble.ts";
 import { demoKey, paymentCount, welcome } from "./welcome.ts";
 
 const usage = `coolpay <command>
@@ -92,26 +92,38 @@ async function run(config: Config): Promise<number> {
 
 type Beginning = { config: Config; database_url: string; log: Log; first_start: boolean; began: number };
 
-/** Everything runs and, under start, has been announced. */
+/** Everything runs and has been announced. */
 async function begin({ config, database_url, log, first_start, began }: Beginning): Promise<Running> {
-  if (config.mode === "serve" && config.processes > 1) return runMany({ config, database_url, log });
-  let announced = config.mode === "serve";
+  if (config.tls !== null && config.tls_min !== "TLSv1.2")
+    log.warn({ tls_min: config.tls_min }, "TLS older than 1.2 is served for old clients: it is not safe any more");
+  if (config.mode === "serve") {
+    const running =
+      config.processes === 1
+        ? await startApp({ config, database_url, log })
+        : await runMany({ config, database_url, log });
+    log.info({ ...running.addresses, processes: config.processes }, "serving");
+    return running;
+  }
+  let announced = false;
   const app = await startApp({ config: { ...config, processes: 1 }, database_url, log: lateLog(log, () => announced) });
+  let running: Running = app;
+  let stop = app.stop;
   try {
-    if (config.demo) await makeDemo(app);
-    if (config.mode === "start") {
-      const facts = { api_key: await demoKey(app), payments: await paymentCount(app) };
-      const took_ms = performance.now() - began;
-      console.log(welcome({ config, addresses: app.addresses, first_start, took_ms, ...facts }));
+    if (config.demo) await makeDemo(app, config.signup);
+    const facts = { api_key: config.demo ? await demoKey(app) : null, payments: await paymentCount(app) };
+    if (config.processes > 1) {
+      await app.stop();
+      stop = async () => {};
+      running = await runMany({ config, database_url, log });
     }
-    announced = true;
-    if (config.processes === 1) return app;
+    const took_ms = performance.now() - began;
+    console.log(welcome({ config, addresses: running.addresses, first_start, took_ms, ...facts }));
   } catch (error) {
-    await app.stop();
+    await stop();
     throw error;
   }
-  await app.stop();
-  return runMany({ config, database_url, log });
+  announced = true;
+  return running;
 }
 
 /** The demo's own requests are not announced as anybody's. */
@@ -147,21 +159,9 @@ async function main(): Promise<void> {
   try {
     process.exitCode = await command();
   } catch (error) {
-    console.error(sentence(error));
+    console.error(whatToDo(error));
     process.exitCode = 1;
   }
-}
-
-/** What a person can do about it, where that is known; everything else with its stack. */
-function sentence(error: unknown): string {
-  if (error instanceof BadSetting || error instanceof CannotStart || error instanceof SealError) return error.message;
-  const { code, port, message } = error as { code?: string; port?: number; message?: string };
-  if (code === "EADDRINUSE") return `Port ${port} is taken: stop what uses it, or set another one (see coolpay help).`;
-  if (code === "EACCES" && port !== undefined) return `Port ${port} needs more rights: use one above 1023.`;
-  if (code === "ECONNREFUSED" || code === "ENOENT" || code === "28P01" || code === "3D000") {
-    return `The database cannot be reached: check DATABASE_URL (${message}).`;
-  }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 await main();

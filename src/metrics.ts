@@ -4,11 +4,18 @@
 import Fastify, { type FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { RequestLine } from "./api/request-log.ts";
+import { metricsText } from "./gather.ts";
 import type { Services } from "./services/services.ts";
 import { backlog } from "./storage/backlog.ts";
 import { moveClock } from "./storage/clock.ts";
+import { missingMigrations } from "./storage/migrate.ts";
 
-export type Metrics = { readonly registry: Registry; readonly observe: (line: RequestLine) => void };
+export type Metrics = {
+  readonly registry: Registry;
+  readonly observe: (line: RequestLine) => void;
+  /** What `/metrics` answers: figures of all processes that serve. */
+  readonly text: () => Promise<string>;
+};
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30];
 
@@ -28,8 +35,15 @@ export function createMetrics(): Metrics {
     labelNames: ["version"],
     registers: [registry],
   });
+  new Gauge({
+    name: "coolpay_processes",
+    help: "Processes that serve and have told their figures",
+    registers: [registry],
+    aggregator: "sum",
+  }).set(1);
   return {
     registry,
+    text: metricsText(registry),
     observe({ method, route, status, duration_ms, version }) {
       duration.observe({ method: known(method), route: route ?? "none", status }, duration_ms / 1000);
       if (version !== null) versions.inc({ version });
@@ -46,45 +60,65 @@ type Options = { readonly services: Services; readonly metrics: Metrics; readonl
 const advance_s_max = 10 * 366 * 86_400;
 
 export function metricsServer({ services, metrics, test_clock }: Options): FastifyInstance {
-  const { pool, clock } = services;
+  observeBacklog(services, metrics);
+  const server = Fastify({ logger: false });
+  server.get("/healthz", () => ({ status: "ok" }));
+  server.get("/readyz", async (_request, reply) => {
+    const status = await readiness(services);
+    return reply.code(status === "ready" ? 200 : 503).send({ status });
+  });
+  server.get("/metrics", async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.text()),
+  );
+  if (test_clock) serveClock(server, services);
+  return server;
+}
+
+async function readiness({ pool }: Services): Promise<string> {
+  try {
+    const missing = await missingMigrations(pool);
+    return missing.length === 0 ? "ready" : `the database lacks migrations: ${missing.join(", ")}`;
+  } catch {
+    return "the database does not answer";
+  }
+}
+
+function observeBacklog({ pool }: Services, { registry }: Metrics): void {
   const waiting = new Gauge({
     name: "coolpay_backlog",
     help: "What waits: callbacks to be delivered, operations that are pending",
     labelNames: ["what"],
-    registers: [metrics.registry],
+    registers: [registry],
+    // Every process counts the same rows.
+    aggregator: "max",
     async collect() {
-      const { callbacks, operations } = await backlog(pool);
-      waiting.set({ what: "callbacks" }, callbacks);
-      waiting.set({ what: "operations" }, operations);
+      // Without the database the other figures still tell something.
+      waiting.reset();
+      const counts = await backlog(pool).catch(() => null);
+      if (counts === null) return;
+      waiting.set({ what: "callbacks" }, counts.callbacks);
+      waiting.set({ what: "operations" }, counts.operations);
     },
   });
+}
 
-  const server = Fastify({ logger: false });
-  server.get("/healthz", () => ({ status: "ok" }));
-  server.get("/readyz", async (_request, reply) => {
-    const ready = await pool.query("SELECT 1").then(
-      () => true,
-      () => false,
-    );
-    return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "the database does not answer" });
+/** The seconds to move by; null: not a number of seconds. Forms send texts. */
+function secondsIn(value: unknown): number | null {
+  const seconds = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+  return typeof seconds === "number" && seconds >= 0 && seconds <= advance_s_max ? seconds : null;
+}
+
+function serveClock(server: FastifyInstance, { pool, clock, nudge }: Services): void {
+  server.get("/clock", () => ({ now: clock.now().toISOString() }));
+  server.post<{ Body: { advance_s?: unknown } | null }>("/clock", async ({ body }, reply) => {
+    const advance_s = secondsIn(body?.advance_s);
+    if (advance_s === null)
+      return reply.code(400).send({ message: `advance_s must be a number of seconds, ${advance_s_max} at most` });
+    clock.advance((await moveClock(pool, Math.round(advance_s * 1000))) - clock.offset_ms());
+    nudge();
+    return { now: clock.now().toISOString() };
   });
-  server.get("/metrics", async (_request, reply) =>
-    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  server.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, text, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(String(text)))),
   );
-  if (test_clock) {
-    server.get("/clock", () => ({ now: clock.now().toISOString() }));
-    server.post<{ Body: { advance_s?: unknown } | null }>("/clock", async ({ body }, reply) => {
-      const advance_s = Number(body?.advance_s);
-      if (!Number.isFinite(advance_s) || advance_s < 0 || advance_s > advance_s_max) {
-        return reply.code(400).send({ message: "advance_s must be a number of seconds" });
-      }
-      clock.advance((await moveClock(pool, Math.round(advance_s * 1000))) - clock.offset_ms());
-      services.nudge();
-      return { now: clock.now().toISOString() };
-    });
-    server.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (_request, text, done) =>
-      done(null, Object.fromEntries(new URLSearchParams(String(text)))),
-    );
-  }
-  return server;
 }

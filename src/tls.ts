@@ -1,8 +1,8 @@
 // A certificate of our own making (COOLPAY_TLS=self): 4096-bit RSA, SHA-256, kept in the data folder and made anew when it
 // has expired or the host has changed.
 
-import { X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 
@@ -16,29 +16,39 @@ const algorithm = {
 const valid_days = 397;
 const day_ms = 86_400_000;
 
+/** Where clients find the certificate that they are to trust. */
+export const certificateFile = (data_dir: string): string => join(data_dir, "tls", "cert.pem");
+
+type Pair = { readonly cert: string; readonly key: string };
+
 /** PEM texts of the certificate and its private key. */
-export async function ownCertificate(data_dir: string, host: string): Promise<{ cert: string; key: string }> {
-  const folder = join(data_dir, "tls");
-  const cert_file = join(folder, "cert.pem");
-  const key_file = join(folder, "key.pem");
+export async function ownCertificate(data_dir: string, host: string): Promise<Pair> {
+  const cert_file = certificateFile(data_dir);
+  const key_file = join(data_dir, "tls", "key.pem");
   if (existsSync(cert_file) && existsSync(key_file)) {
-    const cert = readFileSync(cert_file, "utf8");
-    if (isGood(cert, host)) return { cert, key: readFileSync(key_file, "utf8") };
+    const kept = { cert: readFileSync(cert_file, "utf8"), key: readFileSync(key_file, "utf8") };
+    if (isGood(kept, host)) return kept;
   }
   const made = await makeCertificate(host);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(join(data_dir, "tls"), { recursive: true, mode: 0o700 });
+  rmSync(key_file, { force: true });
   writeFileSync(key_file, made.key, { mode: 0o600 });
   writeFileSync(cert_file, made.cert);
   return made;
 }
 
-function isGood(pem: string, host: string): boolean {
-  const cert = new NodeCertificate(pem);
-  const named = isIP(host) === 0 ? cert.checkHost(host) : cert.checkIP(host);
-  return named !== undefined && Date.parse(cert.validTo) > Date.now();
+/** They belong together, name the host and have not expired; a half-written pair is not good. */
+function isGood({ cert: pem, key }: Pair, host: string): boolean {
+  try {
+    const cert = new NodeCertificate(pem);
+    const named = isIP(host) === 0 ? cert.checkHost(host) : cert.checkIP(host);
+    return named !== undefined && Date.parse(cert.validTo) > Date.now() && cert.checkPrivateKey(createPrivateKey(key));
+  } catch {
+    return false;
+  }
 }
 
-async function makeCertificate(host: string): Promise<{ cert: string; key: string }> {
+async function makeCertificate(host: string): Promise<Pair> {
   // Loaded only where it is needed: most installations bring their own certificate. The library wants its polyfill first.
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");

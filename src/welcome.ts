@@ -2,6 +2,7 @@
 
 import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
+import { certificateFile } from "./tls.ts";
 
 type Options = {
   readonly config: Config;
@@ -15,10 +16,13 @@ type Options = {
 
 export function welcome({ config, addresses, api_key, first_start, payments, took_ms }: Options): string {
   const { api_url, window_url, manager_url, metrics_url } = addresses;
+  const place = config.database_url === null ? config.data_dir : "the database of DATABASE_URL";
   const data = first_start
-    ? `new data in ${config.data_dir}`
-    : `found its data in ${config.data_dir}: ${payments} ${payments === 1 ? "payment" : "payments"}`;
+    ? `new data in ${place}`
+    : `found its data in ${place}: ${payments} ${payments === 1 ? "payment" : "payments"}`;
   const key = api_key ?? "YOUR_API_KEY";
+  // A certificate of our own making is believed by who is told to.
+  const trust = config.tls === "self" ? `--cacert "${certificateFile(config.data_dir)}" ` : "";
   return `
 CoolPay is ready after ${(took_ms / 1000).toFixed(1)} s (${data})
 
@@ -30,7 +34,7 @@ CoolPay is ready after ${(took_ms / 1000).toFixed(1)} s (${data})
 
 Try it:
 
-  curl -u ":${key}" -H "Accept-Version: v10" ${api_url}/payments?page_size=1
+  curl ${trust}-u ":${key}" -H "Accept-Version: v10" ${api_url}/payments?page_size=1
 
 Ctrl-C stops everything. One line per request follows.
 `;

@@ -9,7 +9,13 @@ export type Api = {
 type Person = { readonly email: string; readonly password: string; readonly account_id?: number };
 type Credentials = { readonly api_key: string } | Person | null;
 
-export function apiClient(api_url: string, credentials: Credentials): Api {
+/** How a request travels; `fetch` does. */
+type Send = (
+  url: string,
+  request: { readonly method: string; readonly headers: Record<string, string>; readonly body?: string },
+) => Promise<{ readonly ok: boolean; readonly status: number; readonly text: () => Promise<string> }>;
+
+export function apiClient(api_url: string, credentials: Credentials, send: Send = fetch): Api {
   const basic =
     credentials === null
       ? null
@@ -18,7 +24,7 @@ export function apiClient(api_url: string, credentials: Credentials): Api {
         : `${credentials.email}:${credentials.password}`;
   return {
     async call<Body>(method: string, path: string, body?: object): Promise<Body> {
-      const response = await fetch(api_url + path, {
+      const response = await send(api_url + path, {
         method,
         headers: {
           "Accept-Version": "v10",

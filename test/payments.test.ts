@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { audit } from "../src/audit.ts";
+import { repair } from "../src/services/operate.ts";
+import { askAgainAt } from "../src/storage/transactions.ts";
 import { type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 
 let app: TestApp;
@@ -340,12 +343,42 @@ describe("a session", () => {
     assert.equal((await act(id, "capture", { amount: 1000 })).body.balance, 1000);
   });
 
-  test("is ended by a newer attempt, and its late approval is let go", async () => {
+  test("is ended by a newer attempt", async () => {
     const id = await create();
     await act(id, "session", { amount: 1000, extras: { simulator: { session: "waiting" } } });
     const { body } = await act(id, "authorize", { amount: 1000, card: card() });
     assert.deepEqual(operations(body), ["session 1000 40003", "authorize 1000 20000"]);
     assert.equal(body.state, "new");
+  });
+
+  test("that the shopper approved after a newer attempt began is let go at once, and that is noted", async () => {
+    // The worker may hear of the approval first, and the payment is then paid: each try is a new payment.
+    let id = 0;
+    for (let status = 0; status !== 200; ) {
+      id = await create();
+      await act(id, "session", { amount: 1000, extras: { simulator: { session: "approved", fault: "lost_after" } } });
+      ({ status } = await act(id, "authorize", { amount: 700, card: card() }));
+    }
+    const paid = await eventually(async () => {
+      const { body } = await shop.call("GET", `/payments/${id}`);
+      return body.operations.length === 3 && body;
+    }, "the void");
+    assert.deepEqual(operations(paid), ["session 1000 40003", "authorize 700 20000", "cancel null 20000"]);
+    assert.equal(paid.state, "new");
+    assert.equal((await act(id, "capture", { amount: 700 })).body.balance, 700);
+    assert.deepEqual((await audit(app.database_url)).differences, []);
+  });
+});
+
+describe("the worker", () => {
+  test("leaves alone what was settled after it had been listed", async () => {
+    const id = await authorized(1000);
+    const key = { account_id: shop.id, type: "Payment", id, operation_id: 1 } as const;
+    assert.equal(await repair(app.services, key), true);
+    await askAgainAt(app.services.pool, key, new Date(0));
+    assert.equal(await repair(app.services, key), true);
+    assert.deepEqual(operations((await shop.call("GET", `/payments/${id}`)).body), ["authorize 1000 20000"]);
+    assert.equal((await act(id, "capture", { amount: 1000 })).body.balance, 1000, "the acquirer still holds it");
   });
 });
 

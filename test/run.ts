@@ -16,25 +16,21 @@ const project = resolve(import.meta.dirname, "..");
 const files_at_once = 2;
 const file_timeout_ms = 180_000;
 
+const told_lines_max = 10;
+
 const counts = { passed: 0, failed: 0 };
 
 function report(name: string, passed: boolean, duration_ms: number): void {
   console.log(`${passed ? "ok    " : "FAILED"} ${name} (${(duration_ms / 1000).toFixed(1)} s)`);
 }
 
-const checks = {
-  "types (tsc)": ["node_modules/typescript/bin/tsc", "-p", "."],
-  "lint and format (biome)": ["node_modules/@biomejs/biome/bin/biome", "check", "."],
-};
-
 function check(): void {
-  for (const [name, args] of Object.entries(checks)) {
-    const began = performance.now();
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
-    if (status !== 0) console.log(stdout + stderr);
-    counts[status === 0 ? "passed" : "failed"] += 1;
-    report(name, status === 0, performance.now() - began);
-  }
+  const began = performance.now();
+  const launcher = [resolve(project, "bin/coolpay.mjs"), "check"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, launcher, { cwd: project, encoding: "utf8" });
+  if (status !== 0) console.log(stdout + stderr);
+  counts[status === 0 ? "passed" : "failed"] += 1;
+  report("types (tsc), lint and format (biome)", status === 0, performance.now() - began);
 }
 
 function filesNamed(names: readonly string[]): string[] {
@@ -74,6 +70,7 @@ async function runFile(file: string, stopping: AbortSignal): Promise<void> {
   const complaints: string[] = [];
   let passed = 0;
   let said = "";
+  let told = "";
   const stream = run({ files: [file], cwd: project, isolation: "process", signal: AbortSignal.any([late, stopping]) });
   const hear = ({ message }: { message: string }): void => {
     said += message;
@@ -84,7 +81,10 @@ async function runFile(file: string, stopping: AbortSignal): Promise<void> {
     // The file itself is reported as a test where it holds none.
     else if (ok && data.details.type !== "suite" && data.name !== file && data.name !== name) passed += 1;
   };
-  stream.on("test:stdout", hear);
+  stream.on("test:stdout", (event) => {
+    told += event.message;
+    hear(event);
+  });
   stream.on("test:stderr", hear);
   stream.on("test:pass", (data) => end(data, true));
   stream.on("test:fail", (data) => end(data, false));
@@ -98,7 +98,11 @@ async function runFile(file: string, stopping: AbortSignal): Promise<void> {
   counts.passed += passed;
   counts.failed += complaints.length;
   report(name, complaints.length === 0, performance.now() - began);
-  if (complaints.length === 0) return;
+  // What a test has to tell, figures mostly, is part of what it shows.
+  if (complaints.length === 0) {
+    for (const line of told.split("\n", told_lines_max)) if (line !== "") console.log(`         ${line}`);
+    return;
+  }
   for (const problem of complaints) console.log(`\n  ${problem}`);
   console.log(said === "" ? "" : `\n  It printed:\n${said.trimEnd().replace(/^/gm, "    ")}\n`);
 }

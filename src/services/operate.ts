@@ -250,7 +250,8 @@ export async function repair(services: Services, key: Key & { operation_id: numb
   const operation = transaction?.operations.find(({ id }) => id === key.operation_id);
   if (transaction === null || operation === undefined) return true;
   if (!operation.pending) {
-    await release(services, transaction, operation);
+    // Settled since it was listed, or a session that a newer attempt ended: only of the latter something may still come.
+    if (operation.check_at !== null) await release(services, transaction, operation);
     return true;
   }
   const name = running(transaction, operation);
@@ -434,7 +435,7 @@ async function release(services: Services, transaction: Transaction, session: Op
   if (found.kind === "approved") {
     // Named after the session, so that a repeat after a crash is the same order.
     const reference = `${session.reference}-void`;
-    const cancel = { ...order, reference, amount: 0, authorization: found.authorization };
+    const cancel = { ...order, reference, amount: 0, authorization: found.authorization, extras: {} };
     const outcome = (await acquirer.cancel?.(cancel, signal)) ?? { kind: "unknown" as const, reason: "cannot cancel" };
     if (outcome.kind === "unknown") return askAgainAt(services.pool, key, nextAsk(session.created_at, now));
     await noteVoid(services, { transaction, session, reference, outcome });

@@ -114,11 +114,14 @@ export async function abandonedOperations(
   return rows;
 }
 
-/** The acquirer does not know yet: when to ask about this operation again. Null: there is nothing left to ask. */
+/**
+ * The acquirer does not know yet: when to ask about this operation again. Null: there is nothing left to ask. Does nothing
+ * to an operation that was settled meanwhile.
+ */
 export async function askAgainAt(pool: pg.Pool, key: KeyOfOperation, at: Date | null): Promise<void> {
   await pool.query({
     name: "ask_again_at",
-    text: "UPDATE operations SET check_at = $4 WHERE bucket = $1 AND transaction_id = $2 AND id = $3",
+    text: "UPDATE operations SET check_at = $4 WHERE bucket = $1 AND transaction_id = $2 AND id = $3 AND (pending OR check_at IS NOT NULL)",
     values: [bucketOf(key.account_id), key.id, key.operation_id, at],
   });
 }
