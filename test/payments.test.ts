@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { audit } from "../src/audit.ts";
-import { repair } from "../src/services/operate.ts";
+import { repair } from "../src/services/repair.ts";
 import { askAgainAt } from "../src/storage/transactions.ts";
 import { type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 

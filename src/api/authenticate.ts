@@ -54,7 +54,9 @@ function decodeBasic(header: string): { user: string; password: string } | null 
   if (match?.[1] === undefined) return null;
   const text = Buffer.from(match[1], "base64").toString("utf8");
   const colon = text.indexOf(":");
-  return colon < 0 ? null : { user: text.slice(0, colon), password: text.slice(colon + 1) };
+  // RFC 7617 knows no control characters here, and PostgreSQL cannot be asked for a NUL.
+  if (colon < 0 || text.includes("\0")) return null;
+  return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 type Wanted = {

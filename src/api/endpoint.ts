@@ -4,7 +4,6 @@
 import type { Static, TObject, TSchema } from "typebox";
 import type { Agreement, Method } from "../domain/access.ts";
 import { notFound } from "../domain/refusal.ts";
-import type { Transaction } from "../domain/transaction.ts";
 import type { Account, User } from "../services/directory.ts";
 import type { Actor, Services } from "../services/services.ts";
 import type { Files } from "./body.ts";
@@ -52,7 +51,8 @@ export type Reply = {
   readonly type?: string;
 };
 
-export type Resumption = { readonly services: Services; readonly operation_id: number | null };
+/** What a request did, as the row of its Idempotency-Key names it: the resource, and on a transaction the operation. */
+export type Effect = { readonly id: number; readonly operation_id: number | null };
 
 type Declaration<I extends TObject, S extends Scope> = {
   readonly summary: string;
@@ -69,8 +69,11 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly permission?: true;
   /** JSON null clears a nullable value (PATCH). */
   readonly nulls?: true;
-  /** Answers a repeated Idempotency-Key whose first process was lost after its effect, from the resource as it is now. */
-  readonly resume?: (transaction: Transaction, context: Resumption) => Reply;
+  /**
+   * Answers a repeated Idempotency-Key whose first process was lost after its effect: from what that made, as it is now.
+   * Null while it is still under way. Whatever commits a claim needs it.
+   */
+  readonly resume?: (request: AnyRequest<S>, effect: Effect) => Promise<Reply | null> | Reply | null;
   /** In the permission matrix and the reference; false for what only the house uses. */
   readonly listed?: false;
   readonly handle: (request: Request<I, S>) => Promise<Reply> | Reply;

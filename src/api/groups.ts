@@ -90,6 +90,8 @@ export const VARIABLES = variables();
 
 export const EXTRAS = map({ description: "For the acquirer alone, by its name: `extras[clearhaus][…]`" });
 
+export const THREEDS_V2 = map({ description: "For the issuer's 3-D Secure, by its own names" });
+
 export const CARD = group({
   number: optional_text(card_number_max),
   expiration: Type.Optional(text({ max: 10, description: "YYMM" })),

@@ -3,7 +3,7 @@
 import type { TObject, TSchema } from "typebox";
 import { refusals } from "../domain/refusal.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Version } from "./versions/index.ts";
+import { latest, type Version, versions } from "./versions/index.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -12,16 +12,24 @@ type Options = {
   readonly version: Version;
   readonly api_url: string;
   readonly program_version: string;
+  readonly groups: Groups;
 };
 
-export function openApi({ endpoints, version, api_url, program_version }: Options): Json {
+/** Where endpoints stand in the reference: under the first word of their path, unless `under` says where. */
+export type Groups = {
+  readonly under: Readonly<Record<string, string>>;
+  /** What a group is about, in a sentence. */
+  readonly about: Readonly<Record<string, string>>;
+};
+
+export function openApi({ endpoints, version, api_url, program_version, groups }: Options): Json {
   const schemas = new Map<string, Json>();
   const paths: Record<string, Record<string, Json>> = {};
   for (const endpoint of endpoints) {
     if (endpoint.listed === false) continue;
     const path = endpoint.path.replace(/:(\w+)/g, "{$1}");
     paths[path] ??= {};
-    paths[path][endpoint.method.toLowerCase()] = operation(endpoint, schemas);
+    paths[path][endpoint.method.toLowerCase()] = operation(endpoint, { version, schemas, groups });
   }
   schemas.set("Error", error_schema);
   return {
@@ -34,7 +42,12 @@ export function openApi({ endpoints, version, api_url, program_version }: Option
     },
     servers: [{ url: api_url }],
     security: [{ basic: [] }],
-    tags: [...new Set(endpoints.filter(({ listed }) => listed !== false).map(tagOf))].map((name) => ({ name })),
+    tags: [...new Set(endpoints.filter(({ listed }) => listed !== false).map((one) => tagOf(one, groups)))].map(
+      (name) => ({
+        name,
+        ...(groups.about[name] === undefined ? {} : { description: groups.about[name] }),
+      }),
+    ),
     paths,
     components: {
       securitySchemes: {
@@ -50,9 +63,19 @@ export function openApi({ endpoints, version, api_url, program_version }: Option
   };
 }
 
-const introduction =
-  "Amounts are whole numbers in the currency's smallest unit. Bodies may be JSON, form-encoded with brackets " +
-  "(`basket[][qty]=1`) or multipart. Operations on money answer 202 and go on in the background; `?synchronized` waits.";
+const introduction = `
+**Credentials.** HTTP Basic: an empty user and an API key as password (\`curl -u ":API_KEY"\`), or e-mail and password. A person
+with several accounts names one in the header \`CoolPay-Account-Id\`.
+
+**Versions.** \`Accept-Version\` chooses among ${versions.map(({ name }) => `\`${name}\``).join(", ")}; without it, \`${latest.name}\` answers.
+
+**Requests.** Bodies may be JSON, form-encoded with brackets (\`basket[][qty]=1\`) or multipart. Amounts are whole numbers in the
+currency's smallest unit. Operations on money answer 202 and go on in the background; \`?synchronized\` waits for them.
+
+**Lists.** \`page\` and \`page_size\`, or follow the \`Link\` header, whose \`page_key\` stays right while new rows arrive.
+
+**Errors** are always \`{"message", "errors", "error_code"}\`; \`errors\` says what is wrong with which parameter.
+`.trim();
 
 const error_schema: Json = {
   title: "Error",
@@ -68,66 +91,81 @@ const error_schema: Json = {
   },
 };
 
-const error_statuses = ["400", "401", "403", "404", "405", "406", "409", "413", "415", "428", "429", "503"];
+const error_statuses = ["400", "401", "403", "404", "406", "409", "413", "415", "428", "429", "503"];
 
-function errorResponse(status: string): Json {
-  const messages = Object.values(refusals)
-    .filter(({ http }) => String(http) === status)
-    .map(({ message }) => message);
-  return {
-    description: [...new Set(messages)].join("; "),
-    content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
-  };
+const errorResponse = (status: string): Json => ({
+  description: messagesOf(status),
+  content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } },
+});
+
+function messagesOf(status: string): string {
+  const messages = Object.values(refusals).filter(({ http }) => String(http) === status);
+  return [...new Set(messages.map(({ message }) => message))].join("; ");
 }
 
-const tagOf = ({ path }: Endpoint): string => path.split("/")[1] ?? "";
+function tagOf({ path }: Endpoint, { under }: Groups): string {
+  const [, name = ""] = path.split("/");
+  return under[name] ?? name;
+}
 
-function operation(endpoint: Endpoint, schemas: Map<string, Json>): Json {
+type Context = { readonly version: Version; readonly schemas: Map<string, Json>; readonly groups: Groups };
+
+function operation(endpoint: Endpoint, { version, schemas, groups }: Context): Json {
   const { method, path, summary, description, scope, input, output } = endpoint;
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
-      name,
-      in: "path",
-      required: true,
-      schema: { type: "string" },
-    })),
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: "path", required: true, schema: idSchema(path) })),
     ...(in_query ? queryParameters(input, schemas) : []),
-    ...(endpoint.asynchronous ? asynchronous_parameters : []),
-    { name: "Accept-Version", in: "header", required: false, schema: { type: "string", default: "v10" } },
+    ...(endpoint.asynchronous ? [synchronized_parameter] : []),
+    ...(endpoint.asynchronous || path.endsWith("/fraud-report") ? [callback_parameter] : []),
+    versionParameter(version),
     ...(method === "GET" || scope === "anonymous" ? [] : [idempotency_parameter]),
   ];
   return {
     operationId: `${method.toLowerCase()}${path.replace(/[^a-zA-Z0-9]+(\w)/g, (_, letter: string) => letter.toUpperCase())}`,
-    tags: [tagOf(endpoint)],
+    tags: [tagOf(endpoint, groups)],
     summary,
     ...(description === undefined ? {} : { description }),
     ...(scope === "anonymous" ? { security: [{}, { basic: [] }] } : {}),
     "x-scope": scope,
     parameters,
     ...(in_query || !has_input ? {} : { requestBody: requestBody(input, schemas) }),
-    responses: { ...successes(output, schemas), ...failures(endpoint, has_input) },
+    responses: { ...successes(output, schemas), ...failures(endpoint) },
   };
 }
 
-const asynchronous_parameters = [
-  {
-    name: "synchronized",
-    in: "query",
-    required: false,
-    description: "Present, with any value or none: wait for the operation and answer 200",
-    allowEmptyValue: true,
-    schema: { type: "string" },
-  },
-  {
-    name: "CoolPay-Callback-Url",
-    in: "header",
-    required: false,
-    description: "Where this operation's callback goes; `QuickPay-Callback-Url` is taken too",
-    schema: { type: "string", format: "uri" },
-  },
-];
+// What is named by a ulid; all else has numbers.
+const text_ids = /^\/(activity|callbacks)\//;
+
+const idSchema = (path: string): Json =>
+  text_ids.test(path) ? { type: "string" } : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
+
+const versionParameter = ({ name }: Version): Json => ({
+  name: "Accept-Version",
+  in: "header",
+  required: false,
+  schema: { type: "string", enum: versions.map((version) => version.name), default: latest.name },
+  example: name,
+});
+
+const synchronized_parameter = {
+  name: "synchronized",
+  in: "query",
+  required: false,
+  description: "Present, with any value or none: wait for the operation and answer 200",
+  allowEmptyValue: true,
+  schema: { type: "string" },
+};
+
+// Taken with a fraud report too, as the original has it; a report is no operation, so nothing is sent there.
+const callback_parameter = {
+  name: "CoolPay-Callback-Url",
+  in: "header",
+  required: false,
+  description: "Where this operation's callback goes; `QuickPay-Callback-Url` is taken too",
+  schema: { type: "string", format: "uri" },
+};
 
 const idempotency_parameter = {
   name: "Idempotency-Key",
@@ -154,8 +192,20 @@ function queryParameters({ properties, ...input }: TObject, schemas: Map<string,
 function requestBody(input: TObject, schemas: Map<string, Json>): Json {
   const schema = referenced(input, schemas);
   const required = ((input.required ?? []) as readonly string[]).length > 0;
-  const types = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
-  return { required, content: Object.fromEntries(types.map((type) => [type, { schema }])) };
+  // Unless told, a generated client would write a group into a form as JSON.
+  const groups = Object.entries(input.properties).filter(
+    ([, member]) => (member as { type?: unknown }).type === "object",
+  );
+  const encoding = Object.fromEntries(groups.map(([name]) => [name, { style: "deepObject", explode: true }]));
+  const form = groups.length === 0 ? { schema } : { schema, encoding };
+  return {
+    required,
+    content: {
+      "application/json": { schema },
+      "application/x-www-form-urlencoded": form,
+      "multipart/form-data": form,
+    },
+  };
 }
 
 const status_words: Readonly<Record<string, string>> = {
@@ -173,24 +223,29 @@ function successes(output: Endpoint["output"], schemas: Map<string, Json>): Json
         description: status_words[status] ?? "",
         ...(schema === null || schema === undefined
           ? {}
-          : { content: { "application/json": { schema: referenced(schema, schemas) } } }),
+          : { content: { [mediaType(schema)]: { schema: referenced(schema, schemas) } } }),
       },
     ]),
   );
 }
 
-function failures({ method, path, scope }: Endpoint, has_input: boolean): Json {
+/** A static resource says what it is. */
+const mediaType = (schema: TSchema): string =>
+  (schema as { contentMediaType?: string }).contentMediaType ?? "application/json";
+
+/** Also where none are needed, credentials may be wrong or not allowed, and a query or body unreadable. */
+function failures({ method, path, static: is_static }: Endpoint): Json {
   const statuses = [
-    ...(has_input || method !== "GET" ? ["400"] : []),
-    "401",
-    ...(scope === "anonymous" ? [] : ["403"]),
+    ...["400", "401", "403"],
     ...(path.includes(":") ? ["404"] : []),
     "406",
     ...(method === "GET" ? [] : ["409", "413", "415"]),
-    "429",
-    "503",
+    ...(method === "PATCH" && path.endsWith("/operations/:operation_id") ? ["428"] : []),
+    ...["429", "503"],
   ];
-  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }]));
+  const failure = (status: string): Json =>
+    is_static ? { description: messagesOf(status) } : { $ref: `#/components/responses/${status}` };
+  return Object.fromEntries(statuses.map((status) => [status, failure(status)]));
 }
 
 /** The schema as plain JSON Schema; every part with a title of one word stands once among the components. */

@@ -129,7 +129,13 @@ const integer_max = 2 ** 31 - 1;
 function isKind(value: unknown, kind: Kind): boolean {
   if (kind === "number") return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= integer_max;
   if (typeof value !== "string" || value.includes("\0")) return false;
-  return kind === "text" || (/^\d{4}-\d\d-\d\dT[\d:.]+Z$/.test(value) && !Number.isNaN(Date.parse(value)));
+  return kind === "text" || isInstant(value);
+}
+
+/** As we write them; `2026-02-31T00:00:00.000Z` is none, though `Date` reads it. */
+function isInstant(value: string): boolean {
+  const at = /^\d{4}-/.test(value) ? new Date(value) : new Date(Number.NaN);
+  return at.getTime() >= 0 && at.toISOString() === value;
 }
 
 /** The request's own parameters, wherever they were sent, with the page replaced. */

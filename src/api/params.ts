@@ -24,6 +24,13 @@ export const isGroup = (value: unknown): value is Params =>
 export const malformed = (why: string, parameter = "body"): Refused =>
   new Refused("malformed_request", { [parameter]: ["is invalid"] }, { message: `Bad request: ${why}` });
 
+/**
+ * A parameter as an error may name it. What nobody would call one may be a value in the wrong place, such as a card
+ * number, and is not repeated.
+ */
+const shownName = (name: string): string =>
+  /^[a-z_][\w-]{0,50}(\[[\w-]{0,50}\])*$/i.test(name) && !/\d{8}/.test(name) ? name : "body";
+
 /** The bytes as text. Throws 400 unless they are UTF-8: nothing is replaced. */
 export function decodeUtf8(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw malformed("the body is not valid UTF-8");
@@ -67,13 +74,13 @@ export function fromPairs(pairs: Iterable<Pair>): Params {
   let count = 0;
   for (const [name, value] of pairs) {
     count += 1;
-    if (count > params_max) throw malformed(`more than ${params_max} parameters`);
+    if (count > params_max) throw tooMany();
     checkName(name);
     checkText(value);
     const path = pathOf(name);
     if (path.length > depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
     if (path[0] === "") continue;
-    if (!put(params, path, value)) throw malformed("a parameter is both a value and a group or list", name);
+    if (!put(params, path, value)) throw malformed("a parameter is both a value and a group or list", shownName(name));
   }
   return params;
 }
@@ -177,6 +184,8 @@ export function readJson(text: string): unknown {
 function inert(value: unknown, path: string[], seen: { count: number }): unknown {
   if (typeof value === "object" && value !== null) {
     if (path.length >= depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
+    // Each would count as one at least; a long list is not walked to find that out.
+    if (Array.isArray(value) && value.length > params_max) throw tooMany();
     const entries = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value);
     // What holds nothing counts as one, as a value does: so no body is only brackets.
     if (entries.length === 0) countOne(seen);
@@ -197,12 +206,14 @@ function inert(value: unknown, path: string[], seen: { count: number }): unknown
   // Beyond 2^53 JSON.parse has rounded already. What shall keep all its digits is sent as a text.
   if (typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER) {
     const [first = "body", ...inner] = path;
-    throw new Refused("validation", { [first + inner.map((key) => `[${key}]`).join("")]: ["is invalid"] });
+    throw new Refused("validation", { [shownName(first + inner.map((key) => `[${key}]`).join(""))]: ["is invalid"] });
   }
   return value;
 }
 
 function countOne(seen: { count: number }): void {
   seen.count += 1;
-  if (seen.count > params_max) throw malformed(`more than ${params_max} parameters`);
+  if (seen.count > params_max) throw tooMany();
 }
+
+const tooMany = (): Refused => malformed(`more than ${params_max} parameters`);

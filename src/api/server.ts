@@ -1,25 +1,25 @@
 // HTTP for the API face. Each request passes the same gates in one order (reference: extensions, section 2): path,
 // method, version and Accept, credentials, account and address and permission, body, Idempotency-Key, parameters; then
-// the endpoint's handler. The first failure wins. The body is read only after the permission.
+// the endpoint's handler. The first failure wins. The body is read only after the permission. How answers leave stands in
+// answer.ts.
 
-import type { Socket } from "node:net";
+import { METHODS } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { Refused } from "../domain/refusal.ts";
-import { ulid } from "../services/ids.ts";
 import type { Actor, Services } from "../services/services.ts";
+import { type Answer, type Answering, answering, type Exchange, one, refuseRawRequest, written } from "./answer.ts";
 import { authenticate, authorize, type Caller, type Credentials } from "./authenticate.ts";
 import { type Files, parseQuery, readBody } from "./body.ts";
-import type { Endpoint, Reply, Request } from "./endpoint.ts";
+import type { AnyRequest, Endpoint, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
-import { type Answer, claimFor, fingerprint, keyIn, once } from "./idempotency.ts";
+import { claimOf, createOnce, type Once } from "./idempotency.ts";
 import { type Checked, compile } from "./input.ts";
-import { acceptsJson, jsonTypeFor } from "./negotiate.ts";
+import { acceptsJson } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
-import { resumedAnswer } from "./resume.ts";
 import { createThrottle } from "./throttle.ts";
 import { httpsOptions, type Tls } from "./tls.ts";
-import { latest, type Version, versionHeaders, versionNamed, versions } from "./versions/index.ts";
+import { type Version, versionNamed, versions } from "./versions/index.ts";
 
 export type ServerOptions = {
   readonly services: Services;
@@ -61,7 +61,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     exposeHeadRoutes: false,
     keepAliveTimeout: keep_alive_ms,
     requestTimeout: request_timeout_ms,
-    http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms },
+    http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms, requireHostHeader: false },
     clientErrorHandler: refuseRawRequest,
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       void handle(gate(), null, request, reply),
@@ -70,6 +70,9 @@ export function createServer(options: ServerOptions): FastifyInstance {
   // Bodies are read by `readBody`, after the permission; Fastify shall leave them alone.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", (_request, _payload, done) => done(null));
+  // Every method that can come reaches its path, to be refused by it. CONNECT is not a request for a path.
+  const other_methods = METHODS.filter((method) => method !== "CONNECT" && !server.supportedMethods.includes(method));
+  for (const method of other_methods) server.addHttpMethod(method, { hasBody: true });
   const methods = [...server.supportedMethods];
   for (const route of routesOf(options.endpoints)) {
     server.route({
@@ -80,7 +83,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   }
   server.setNotFoundHandler((request, reply) => handle(gate(), null, request, reply));
   server.setErrorHandler((error, request, reply) =>
-    sendError(gate(), { request, reply, error, route: null, started: performance.now() }),
+    gate().sendError({ request, reply, path: null, is_static: false, started: performance.now() }, error),
   );
   return server;
 }
@@ -107,28 +110,26 @@ function routesOf(endpoints: readonly Endpoint[]): Route[] {
   });
 }
 
-type Gate = ServerOptions & {
+type Gate = Answering & {
+  readonly services: Services;
   readonly throttle: ReturnType<typeof createThrottle>;
-  readonly headers: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly hash_key: Buffer;
+  readonly once: Once;
 };
 
-function gateFor(options: ServerOptions): Gate {
-  const changelog_url = `${options.services.addresses.api_url}/changelog`;
+function gateFor({ services, log }: ServerOptions): Gate {
   return {
-    ...options,
+    ...answering({ api_url: services.addresses.api_url, log, error_log: services.log }),
+    services,
     throttle: createThrottle(),
-    headers: new Map(versions.map((version) => [version.name, versionHeaders(version, changelog_url)])),
-    hash_key: options.services.seal.derivedKey("idempotency"),
+    hash_key: services.seal.derivedKey("idempotency"),
+    once: createOnce(services),
   };
 }
 
-type Exchange = {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly route: Route | null;
-  readonly started: number;
-};
+/** What a method finds there; what it does not find is refused in the form of the GET that may be there. */
+const isStatic = (route: Route | null, method: string): boolean =>
+  (route?.endpoints.get(method) ?? route?.endpoints.get("GET"))?.endpoint.static === true;
 
 async function handle(
   gate: Gate,
@@ -136,20 +137,23 @@ async function handle(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const exchange: Exchange = { request, reply, route, started: performance.now() };
+  const is_static = isStatic(route, request.method);
+  const exchange: Exchange = { request, reply, path: route?.path ?? null, is_static, started: performance.now() };
   try {
-    return await pass(gate, exchange);
+    return await pass(gate, route, exchange);
   } catch (error) {
-    return sendError(gate, { ...exchange, error });
+    return gate.sendError(exchange, error);
   }
 }
 
-async function pass(gate: Gate, exchange: Exchange): Promise<FastifyReply> {
-  const { request, reply, route } = exchange;
+async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promise<FastifyReply> {
+  const { request, reply } = exchange;
   const { headers } = request;
+  // RFC 9112, section 3.2.
+  if (request.raw.httpVersion === "1.1" && headers.host === undefined) throw new Refused("malformed_request");
   if (route === null) throw new Refused("no_such_path");
   if (request.method === "OPTIONS")
-    return send(gate, exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
+    return gate.send(exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
   const found = route.endpoints.get(request.method === "HEAD" ? "GET" : request.method);
   if (found === undefined) {
     reply.header("Allow", route.allow);
@@ -177,9 +181,9 @@ async function pass(gate: Gate, exchange: Exchange): Promise<FastifyReply> {
       context,
     );
     const body = await readBody(request.raw);
-    const known = { endpoint, check, version, caller, credentials };
+    const known = { endpoint, check, version, caller };
     const answer = await answered(gate, exchange, known, body);
-    return send(gate, exchange, { answer, version, endpoint, agreement_id: caller.agreement?.id ?? null });
+    return gate.send(exchange, { answer, version, agreement_id: caller.agreement?.id ?? null });
   } catch (error) {
     if (throttle_key !== null && answerTo(error).status < 500) gate.throttle.agreements.failed(throttle_key);
     throw error;
@@ -187,8 +191,6 @@ async function pass(gate: Gate, exchange: Exchange): Promise<FastifyReply> {
 }
 
 const version_message = `Not acceptable: served versions are ${versions.map(({ name }) => name).join(", ")}`;
-
-const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header);
 
 function throttleKey(credentials: Credentials): string | null {
   if (credentials.scope === "merchant") return `agreement:${credentials.agreement.id}`;
@@ -200,7 +202,6 @@ type Known = {
   readonly check: Checked;
   readonly version: Version;
   readonly caller: Caller;
-  readonly credentials: Credentials;
 };
 
 async function answered(
@@ -209,7 +210,7 @@ async function answered(
   known: Known,
   body: { params: Record<string, unknown>; files: Files },
 ): Promise<Answer> {
-  const { endpoint, check, version, caller, credentials } = known;
+  const { endpoint, check, version, caller } = known;
   const { services } = gate;
   const [path = "", query = ""] = splitUrl(request.url);
   const query_params = query === "" ? {} : parseQuery(query);
@@ -217,56 +218,50 @@ async function answered(
   const callback_url =
     one(request.headers["coolpay-callback-url"]) || one(request.headers["quickpay-callback-url"]) || null;
 
-  const key = endpoint.method === "GET" ? null : keyIn(request.raw.rawHeaders);
-  const at = services.clock.now();
-  const claim =
-    key === null
-      ? null
-      : claimFor(credentials, {
-          key,
-          fingerprint: fingerprint(
-            { method: endpoint.method, path, query, version: version.name, callback_url, params },
-            gate.hash_key,
-          ),
-          at,
-        });
+  const asked = { method: endpoint.method, path, version: version.name, callback_url };
+  const claim = claimOf(
+    { ...asked, query: query_params, body: body.params, files: body.files },
+    { caller, raw_headers: request.raw.rawHeaders, hash_key: gate.hash_key, at: services.clock.now() },
+  );
 
+  const actor: Actor = {
+    user_id: caller.user?.id ?? caller.agreement?.user_id ?? null,
+    agreement_id: caller.agreement?.id ?? null,
+    name: caller.user?.name ?? caller.agreement?.user_name ?? null,
+    path,
+    ip: request.ip,
+    version: version.name,
+    claim,
+  };
+  const known_request = {
+    ...caller,
+    services,
+    params,
+    files: body.files,
+    path: request.params as Record<string, string>,
+    actor,
+    version,
+    synchronized: Object.hasOwn(query_params, "synchronized"),
+    callback_url,
+    url: { path, query },
+  } as AnyRequest;
   const run = async (): Promise<Answer> => {
     const { value, errors } = check(params);
     if (errors !== null) throw new Refused("validation", errors);
     if (endpoint.asynchronous && callback_url !== null && !isHttpUrl(callback_url)) {
       throw new Refused("validation", { "CoolPay-Callback-Url": ["is invalid"] });
     }
-    const actor: Actor = {
-      user_id: caller.user?.id ?? caller.agreement?.user_id ?? null,
-      agreement_id: caller.agreement?.id ?? null,
-      name: caller.user?.name ?? caller.agreement?.user_name ?? null,
-      path,
-      ip: request.ip,
-      version: version.name,
-      claim,
-    };
-    const reply = await endpoint.handle({
-      ...caller,
-      services,
-      input: value,
-      params,
-      files: body.files,
-      path: request.params as Record<string, string>,
-      actor,
-      version,
-      synchronized: Object.hasOwn(query_params, "synchronized"),
-      callback_url,
-      url: { path, query },
-    } as Request);
-    return written(reply);
+    return written(await endpoint.handle({ ...known_request, input: value } as Request));
   };
   if (claim === null) return run();
-  return once(services, {
+  return gate.once({
     claim,
     run,
-    resume: async (stored) => {
-      const reply = await resumedAnswer(services, { stored, caller, endpoint });
+    resume: async ({ resource_id, operation_id }) => {
+      if (endpoint.resume === undefined || resource_id === null) return null;
+      // What this process remembers of users and accounts may be older than the effect.
+      services.directory.forget();
+      const reply = await endpoint.resume(known_request, { id: resource_id, operation_id });
       return reply === null ? null : written(reply);
     },
   });
@@ -275,88 +270,4 @@ async function answered(
 function splitUrl(url: string): [string, string] {
   const end = url.indexOf("?");
   return end < 0 ? [url, ""] : [url.slice(0, end), url.slice(end + 1)];
-}
-
-/** The reply as it goes out: JSON, or a static resource in its own type. */
-function written({ status, body, headers = {}, type }: Reply): Answer {
-  if (type === undefined) return { status, headers, body: body === undefined ? "" : JSON.stringify(body) };
-  return {
-    status,
-    headers: { ...headers, "Content-Type": type },
-    body: Buffer.isBuffer(body) ? body : String(body ?? ""),
-  };
-}
-
-type Sent = {
-  readonly answer: Answer;
-  readonly version?: Version;
-  readonly endpoint?: Endpoint;
-  readonly agreement_id?: number | null;
-};
-
-function send(gate: Gate, exchange: Exchange, { answer, version, agreement_id }: Sent): FastifyReply {
-  const { request, reply, started, route } = exchange;
-  const { headers, body } = answer;
-  const id = ulid(new Date());
-  const named =
-    gate.headers.get((version ?? versionNamed(one(request.headers["accept-version"])) ?? latest).name) ?? {};
-  reply.code(answer.status).header("X-Request-Id", id).header("Cache-Control", "no-store");
-  if (answer.status !== 406) reply.headers(named);
-  if (body.length > 0 && headers["Content-Type"] === undefined) {
-    reply.header("Content-Type", jsonTypeFor(request.headers["user-agent"]));
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    reply.header(name, name === "Link" && named.Link !== undefined ? `${value}, ${named.Link}` : value);
-  }
-  if (bodyIsUnread(request)) reply.header("Connection", "close");
-  gate.log({
-    id,
-    method: request.method,
-    path: request.url,
-    route: route?.path ?? null,
-    status: answer.status,
-    duration_ms: performance.now() - started,
-    version: version?.name ?? null,
-    agreement_id: agreement_id ?? null,
-    ip: request.ip,
-  });
-  if (answer.status === 204) return reply.send();
-  reply.header("Content-Length", Buffer.byteLength(body));
-  return request.method === "HEAD" ? reply.send() : reply.send(body);
-}
-
-/** Refused before its body was read: what still comes must not be taken for the next request. */
-const bodyIsUnread = ({ raw }: FastifyRequest): boolean =>
-  !raw.complete && (raw.headers["transfer-encoding"] !== undefined || Number(raw.headers["content-length"] ?? 0) > 0);
-
-function sendError(gate: Gate, { error, ...exchange }: Exchange & { error: unknown }): FastifyReply {
-  const { status, body, headers, cause } = answerTo(error);
-  if (cause !== null) gate.services.log.error({ error: describe(cause) }, "a request failed");
-  const { request, route } = exchange;
-  const is_static = route?.endpoints.get(request.method === "HEAD" ? "GET" : request.method)?.endpoint.static === true;
-  const text = is_static ? "" : JSON.stringify(body);
-  return send(gate, exchange, { answer: { status, headers, body: text } });
-}
-
-/** What a log may know of an error: never parameters, which may hold card data. */
-function describe(error: unknown): object {
-  const { message, code, stack } = (error ?? {}) as { message?: string; code?: string; stack?: string };
-  return { message, code, at: stack?.split("\n").slice(1, 4) };
-}
-
-/** Requests that Node's own parser refuses never reach a route: answered in the same words, then closed. */
-function refuseRawRequest(error: Error & { code?: string }, socket: Socket): void {
-  const code =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? "headers_too_large"
-      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-        ? "request_timeout"
-        : "malformed_request";
-  const { status, body } = answerTo(new Refused(code));
-  const text = JSON.stringify(body);
-  if (!socket.writable) return void socket.destroy();
-  socket.end(
-    `HTTP/1.1 ${status} ${code}\r\nContent-Type: application/json; charset=UTF-8\r\nContent-Length: ${text.length}\r\n` +
-      `X-Request-Id: ${ulid(new Date())}\r\nConnection: close\r\n\r\n${text}`,
-  );
 }

@@ -57,9 +57,14 @@ export class Refused extends Error {
   }
 }
 
+// Numbers and ulids. What is neither may be anything, a card number too, and is not repeated.
+const id_pattern = /^(\d{1,10}|[0-9A-Z]{26})$/;
+
 /** `Not found: No Payment with id 17` */
 export const notFound = (what: string, id: string | number): Refused =>
-  new Refused("not_found", null, { message: `Not found: No ${what} with id ${id}` });
+  new Refused("not_found", null, {
+    message: `Not found: No ${what} with ${id_pattern.test(String(id)) ? `id ${id}` : "that id"}`,
+  });
 
 /** `Not authorized: <why>`; clients compare the first words. */
 export const notAuthorized = (why: string): Refused =>

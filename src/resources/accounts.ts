@@ -2,7 +2,7 @@
 
 import { type Static, Type } from "typebox";
 import { addressAllowed } from "../api/authenticate.ts";
-import { type AnyRequest, del, get, idIn, patch, post } from "../api/endpoint.ts";
+import { type AnyRequest, del, get, idIn, patch, post, type Reply } from "../api/endpoint.ts";
 import { email, text } from "../api/fields.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { type Agreement, may } from "../domain/access.ts";
@@ -24,6 +24,16 @@ async function presentTo({ services, actor }: AnyRequest<"user">, agreement: Agr
   const reads = may(agreement, "GET", "/account") && addressAllowed(agreement, actor.ip ?? "");
   return reads ? presentAccount(account) : presentAccountBriefly(account);
 }
+
+/** The account as the caller may see it; 404 for one that she is not connected to. */
+async function ownAccount(request: AnyRequest<"user">, id: number) {
+  const agreements = await request.services.directory.agreementsOf(request.user.id);
+  const agreement = agreements.find(({ account_id }) => account_id === id);
+  if (agreement === undefined) throw notFound("Account", id);
+  return presentTo(request, agreement);
+}
+
+const accountUrl = ({ services }: AnyRequest, id: number): string => `${services.addresses.api_url}/accounts/${id}`;
 
 export const accounts = [
   get("/accounts", {
@@ -50,31 +60,39 @@ export const accounts = [
     scope: "user",
     input: Open,
     output: { 201: MerchantShape },
-    handle: async ({ services, actor, user, input, params }) => {
+    handle: async (request) => {
+      const { services, actor, user, input, params } = request;
       const { shop_name, contact_email }: Static<typeof Open> = input;
       const wanted = { ...accountChange(input, params), shop_name, contact_email };
       const account = await openAccount(services, actor, { user, wanted });
       return {
         status: 201,
         body: presentAccount(account),
-        headers: { Location: `${services.addresses.api_url}/accounts/${account.id}` },
+        headers: { Location: accountUrl(request, account.id) },
       };
     },
+    resume: async (request, { id }) => ({
+      status: 201,
+      body: await ownAccount(request, id),
+      headers: { Location: accountUrl(request, id) },
+    }),
   }),
   get("/accounts/:id", {
     summary: "Read a merchant account that one is connected to",
     scope: "user",
     input: Type.Object({}),
     output: { 200: MerchantShape },
-    handle: async (request) => {
-      const id = idIn(request.path, "Account");
-      const agreements = await request.services.directory.agreementsOf(request.user.id);
-      const agreement = agreements.find(({ account_id }) => account_id === id);
-      if (agreement === undefined) throw notFound("Account", id);
-      return { status: 200, body: await presentTo(request, agreement) };
-    },
+    handle: async (request) => ({
+      status: 200,
+      body: await ownAccount(request, idIn(request.path, "Account")),
+    }),
   }),
 ];
+
+async function shownPrivateKey({ services, account }: AnyRequest<"merchant">): Promise<Reply> {
+  const [private_key] = await services.directory.privateKeys(account.id);
+  return { status: 200, body: { private_key } };
+}
 
 export const account = [
   get("/account", {
@@ -95,6 +113,10 @@ export const account = [
       const changed = await changeAccount(services, actor, { id: account.id, change: accountChange(input, params) });
       return { status: 200, body: presentAccount(changed) };
     },
+    resume: async ({ services }, { id }) => ({
+      status: 200,
+      body: presentAccount(await services.directory.account(id)),
+    }),
   }),
   del("/account", {
     summary: "Close the account",
@@ -112,10 +134,7 @@ export const account = [
     scope: "merchant",
     input: Type.Object({}),
     output: { 200: PrivateKey },
-    handle: async ({ services, account }) => {
-      const [private_key] = await services.directory.privateKeys(account.id);
-      return { status: 200, body: { private_key } };
-    },
+    handle: shownPrivateKey,
   }),
   patch("/account/private-key", {
     summary: "Regenerate the private key",
@@ -127,5 +146,6 @@ export const account = [
       status: 200,
       body: { private_key: await rotatePrivateKey(services, actor, account.id) },
     }),
+    resume: shownPrivateKey,
   }),
 ];

@@ -8,6 +8,7 @@ import { notFound } from "../domain/refusal.ts";
 import { wireTime } from "../services/present.ts";
 import { activityById, listActivity } from "../storage/activity.ts";
 import type { ActivityRow } from "../storage/rows.ts";
+import { ulidIn } from "./fields.ts";
 
 export const ActivityShape = Type.Object(
   {
@@ -78,7 +79,7 @@ export const activityEndpoints = [
     input: Type.Object({}),
     output: { 200: ActivityShape },
     handle: async ({ services, account, path }) => {
-      const id = path.id ?? "";
+      const id = ulidIn(path, "Activity");
       const row = await activityById(services.pool, { account_id: account.id, id });
       if (row === null) throw notFound("Activity", id);
       return { status: 200, body: presentActivity(row) };

@@ -2,7 +2,18 @@
 
 import { Type } from "typebox";
 import { addressAllowed } from "../api/authenticate.ts";
-import { type AnyRequest, del, type Endpoint, get, idIn, patch, post, put } from "../api/endpoint.ts";
+import {
+  type AnyRequest,
+  del,
+  type Effect,
+  type Endpoint,
+  get,
+  idIn,
+  patch,
+  post,
+  put,
+  type Reply,
+} from "../api/endpoint.ts";
 import { email, flag, integer, text } from "../api/fields.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { type Agreement, may } from "../domain/access.ts";
@@ -92,6 +103,17 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
 
   const present = (request: AnyRequest, row: AgreementRow, holder: Agreement | null = request.agreement) =>
     presentAgreement(request.services, { row, viewer: { user: request.user, holder }, resources: resources() });
+  const created = ({ services }: AnyRequest, id: number, body: object): Reply => ({
+    status: 201,
+    body,
+    headers: { Location: `${services.addresses.api_url}/agreements/${id}` },
+  });
+  const affected = ({ services, account }: AnyRequest<"merchant">, { id }: Effect) =>
+    agreementOf(services.pool, { account_id: account.id, id });
+  const resumed = async (request: AnyRequest<"merchant">, effect: Effect): Promise<Reply> => ({
+    status: 200,
+    body: await present(request, await affected(request, effect)),
+  });
   const emptied = ({ params }: AnyRequest) => (isEmptied(params, "ip_restriction") ? { ip_restriction: [] } : {});
 
   return [
@@ -134,12 +156,11 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const wanted = { ...input, acl_permissions: tidied(input.acl_permissions ?? [], resources()) };
         const made = await createAgreement(services, actor, { wanted, holder, resources: resources() });
         const shown = await present(request, made.agreement);
-        return {
-          status: 201,
-          body: made.token === null ? shown : { ...shown, invitation_token: made.token },
-          headers: { Location: `${services.addresses.api_url}/agreements/${made.agreement.id}` },
-        };
+        return created(request, shown.id, made.token === null ? shown : { ...shown, invitation_token: made.token });
       },
+      // Without the invitation's token: only its hash was stored.
+      resume: async (request, effect) =>
+        created(request, effect.id, await present(request, await affected(request, effect))),
     }),
     get("/agreements/:id", {
       summary: "Read an agreement",
@@ -172,6 +193,10 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const row = await editAgreement(services, actor, { id, edit, holder, resources: resources() });
         return { status: 200, body: await present(request, row, holder) };
       },
+      resume: async (request) => {
+        const { row, holder } = await found(request, { method: "PATCH" });
+        return { status: 200, body: await present(request, row, holder) };
+      },
     }),
     put("/agreements/:id", {
       summary: "Replace an agreement's permissions",
@@ -188,6 +213,7 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const row = await editAgreement(services, actor, { id, edit, holder, resources: resources() });
         return { status: 200, body: await present(request, row) };
       },
+      resume: resumed,
     }),
     del("/agreements/:id", {
       summary: "End an agreement; a person leaves or declines her own",
@@ -200,6 +226,7 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         await removeAgreement(request.services, request.actor, { row, context });
         return { status: 204 };
       },
+      resume: () => ({ status: 204 }),
     }),
     get("/agreements/:id/activity", {
       summary: "List what was done through an agreement",
@@ -234,6 +261,7 @@ export function agreementEndpoints(endpoints: () => readonly Endpoint[]): Endpoi
         const row = await regenerateKey(services, actor, { id, holder, resources: resources() });
         return { status: 200, body: await present(request, row) };
       },
+      resume: resumed,
     }),
     aclResourcesEndpoint(resources),
   ];

@@ -1,12 +1,14 @@
 // What was told to the merchant's server, and telling it again (reference: extensions, section 7).
 
 import { Type } from "typebox";
-import { get, post } from "../api/endpoint.ts";
+import { type AnyRequest, get, post } from "../api/endpoint.ts";
 import { integer, oneOf, time } from "../api/fields.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { notFound } from "../domain/refusal.ts";
+import { inOneCommit } from "../services/changing.ts";
 import { wireTime } from "../services/present.ts";
 import { type Callback, callbackById, listCallbacks, replayCallbacks } from "../storage/callbacks.ts";
+import { ulidIn } from "./fields.ts";
 
 const states = ["pending", "delivered", "given_up"] as const;
 const resource_types = ["Payment", "Subscription", "Card", "Payout"] as const;
@@ -64,6 +66,25 @@ const present = (callback: Callback) => ({
 
 const sorting: Sorting<"id"> = { sorts: { id: "text" }, sort_by: "id", sort_dir: "desc", id: "text" };
 
+type Which = { readonly id?: string; readonly since?: Date | undefined; readonly state?: string | undefined };
+
+/**
+ * Queues them again; answers how many. Throws 404 for an id that names none. The row of an Idempotency-Key keeps that
+ * number in place of an id: there is nothing else to answer from.
+ */
+async function replay({ services, actor, account }: AnyRequest<"merchant">, which: Which): Promise<number> {
+  const queued = await inOneCommit(services, actor, {
+    work: async (db) => {
+      const count = await replayCallbacks(db, { account_id: account.id, now: services.clock.now(), ...which });
+      if (count === 0 && which.id !== undefined) throw notFound("Callback", which.id);
+      return count;
+    },
+    target: (count) => ({ type: "Callbacks", id: count }),
+  });
+  services.nudge();
+  return queued;
+}
+
 export const callbackEndpoints = [
   get("/callbacks", {
     summary: "List callbacks",
@@ -95,7 +116,7 @@ export const callbackEndpoints = [
     input: Type.Object({}),
     output: { 200: CallbackDetailsShape },
     handle: async ({ services, account, path }) => {
-      const id = path.id ?? "";
+      const id = ulidIn(path, "Callback");
       const callback = await callbackById(services.pool, { account_id: account.id, id });
       if (callback === null) throw notFound("Callback", id);
       const { headers, body, attempt_log } = callback;
@@ -107,13 +128,11 @@ export const callbackEndpoints = [
     scope: "merchant",
     input: Type.Object({}),
     output: { 202: null },
-    handle: async ({ services, account, path }) => {
-      const id = path.id ?? "";
-      const queued = await replayCallbacks(services.pool, { account_id: account.id, id, now: services.clock.now() });
-      if (queued === 0) throw notFound("Callback", id);
-      services.nudge();
+    handle: async (request) => {
+      await replay(request, { id: ulidIn(request.path, "Callback") });
       return { status: 202 };
     },
+    resume: () => ({ status: 202 }),
   }),
   post("/callbacks/replay", {
     summary: "Send callbacks again",
@@ -121,16 +140,11 @@ export const callbackEndpoints = [
     scope: "merchant",
     input: Type.Object({ since: Type.Optional(time()), state: Type.Optional(oneOf(states)) }),
     output: { 202: Type.Object({ queued: Type.Integer() }) },
-    handle: async ({ services, account, input }) => {
-      const since = input.since === undefined ? undefined : new Date(input.since);
-      const queued = await replayCallbacks(services.pool, {
-        account_id: account.id,
-        since,
-        state: input.state,
-        now: services.clock.now(),
-      });
-      services.nudge();
+    handle: async (request) => {
+      const { since, state } = request.input;
+      const queued = await replay(request, { since: since === undefined ? undefined : new Date(since), state });
       return { status: 202, body: { queued } };
     },
+    resume: (_request, { id: queued }) => ({ status: 202, body: { queued } }),
   }),
 ];

@@ -4,23 +4,26 @@ import { type Static, Type } from "typebox";
 import { type AnyRequest, del, put, type Request } from "../api/endpoint.ts";
 import { flag, httpUrl } from "../api/fields.ts";
 import { LINK } from "../api/groups.ts";
-import { Refused } from "../domain/refusal.ts";
+import { notFound, Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
 import { deleteLink, putLink } from "../services/payments.ts";
 import { linkUrl } from "../services/present.ts";
 import { LinkUrlShape } from "./payment-shape.ts";
-import { paymentKey } from "./payments.ts";
+import { affectedPayment, paymentKey } from "./payments.ts";
 
 const old = { description: "Old spelling, still taken", deprecated: true };
 
-const PutLink = Type.Object({
-  ...LINK.properties,
-  continueurl: Type.Optional(httpUrl(old)),
-  cancelurl: Type.Optional(httpUrl(old)),
-  callbackurl: Type.Optional(httpUrl(old)),
-  autofee: Type.Optional(flag(old)),
-  autocapture: Type.Optional(flag(old)),
-});
+const PutLink = Type.Object(
+  {
+    ...LINK.properties,
+    continueurl: Type.Optional(httpUrl(old)),
+    cancelurl: Type.Optional(httpUrl(old)),
+    callbackurl: Type.Optional(httpUrl(old)),
+    autofee: Type.Optional(flag(old)),
+    autocapture: Type.Optional(flag(old)),
+  },
+  { examples: [{ amount: 1000, continue_url: "https://shop.example/ok", cancel_url: "https://shop.example/cancel" }] },
+);
 
 /** The agreement that the window acts with: the one named, or the Payment Window's own. */
 async function agreementFor({ services, account }: Request<typeof PutLink, "merchant">, wanted: number | undefined) {
@@ -80,7 +83,11 @@ export const paymentLinks = [
       const link = await linkOf(request);
       return linked(await putLink(request.services, request.actor, { key: paymentKey(request), link }), request);
     },
-    resume: linked,
+    resume: async (request, effect) => {
+      const payment = await affectedPayment(request, effect);
+      if (payment.link_token === null) throw notFound("Link", payment.id);
+      return linked(payment, request);
+    },
   }),
   del("/payments/:id/link", {
     summary: "Delete a payment's link",

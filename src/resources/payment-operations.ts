@@ -2,23 +2,33 @@
 // operations, and reporting fraud (reference: resources 7.7 to 7.15, protocol section 5).
 
 import { type TObject, Type } from "typebox";
-import { type AnyRequest, get, idIn, patch, post, type Reply, type Request } from "../api/endpoint.ts";
-import { amountField, date, flag, oneOf, text } from "../api/fields.ts";
-import { CARD, EXTRAS, NIN, PERSON, VAT_RATE } from "../api/groups.ts";
+import { type AnyRequest, type Effect, get, idIn, patch, post, type Reply, type Request } from "../api/endpoint.ts";
+import { amountField, date, flag, integer, oneOf, text } from "../api/fields.ts";
+import { CARD, EXTRAS, NIN, PERSON, THREEDS_V2, VAT_RATE } from "../api/groups.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
 import { Refused } from "../domain/refusal.ts";
-import { derive, type Operation, type OperationType, type Transaction } from "../domain/transaction.ts";
+import {
+  derive,
+  type Operation,
+  type OperationType,
+  pendingOperation,
+  type Transaction,
+} from "../domain/transaction.ts";
 import { type Choice, chooseForCard, chooseForSession } from "../services/acquiring.ts";
 import { cardIn, type GivenCard } from "../services/cards.ts";
-import { type Begun, begin, perform } from "../services/operate.ts";
+import { begin, perform } from "../services/operate.ts";
+import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
 import { presentOperation, presentPayment, wireTime } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
 import { settledTransaction } from "../services/settled.ts";
 import { FraudReportShape, OperationShape, PaymentShape } from "./payment-shape.ts";
-import { paymentKey } from "./payments.ts";
+import { affectedPayment, paymentKey } from "./payments.ts";
 
-const Money = Type.Object({ amount: amountField(), vat_rate: Type.Optional(VAT_RATE), extras: Type.Optional(EXTRAS) });
+const Money = Type.Object(
+  { amount: amountField(), vat_rate: Type.Optional(VAT_RATE), extras: Type.Optional(EXTRAS) },
+  { examples: [{ amount: 1000 }] },
+);
 
 const paying = {
   amount: amountField(),
@@ -31,16 +41,21 @@ const paying = {
   extras: Type.Optional(EXTRAS),
 };
 
-const Authorize = Type.Object({
-  ...paying,
-  card: Type.Optional(CARD),
-  mobile_number: Type.Optional(text({ max: 20 })),
-  nin: Type.Optional(NIN),
-  vat_rate: Type.Optional(VAT_RATE),
-  zero_auth: Type.Optional(flag()),
-});
+const Authorize = Type.Object(
+  {
+    ...paying,
+    card: Type.Optional(CARD),
+    mobile_number: Type.Optional(text({ max: 20 })),
+    nin: Type.Optional(NIN),
+    vat_rate: Type.Optional(VAT_RATE),
+    vat_amount: Type.Optional(integer({ min: 0, deprecated: true, description: "Was for Paii" })),
+    threeds_v2: Type.Optional(THREEDS_V2),
+    zero_auth: Type.Optional(flag()),
+  },
+  { examples: [{ amount: 1000, card: { number: "1000000000000008", expiration: "3112", cvd: "208" } }] },
+);
 
-const Session = Type.Object(paying);
+const Session = Type.Object(paying, { examples: [{ amount: 1000 }] });
 
 const operationUrl = ({ addresses }: Services, payment: Transaction, operation_id: number): string =>
   `${addresses.api_url}/payments/${payment.id}/operations/${operation_id}`;
@@ -64,15 +79,19 @@ async function answer({ services, synchronized }: AnyRequest, begun: Begun, card
   return { status: 200, body: presentPayment(payment ?? begun.transaction, services.addresses) };
 }
 
-const resume: (payment: Transaction, context: { services: Services; operation_id: number | null }) => Reply = (
-  payment,
-  { services, operation_id },
-) => {
-  const operation = payment.operations.find(({ id }) => id === operation_id);
-  if (operation?.pending) return accepted(services, payment, operation);
+/** As `answer`, for an operation that a lost process began: null where the caller waits for it and it is not over yet. */
+async function resume(request: AnyRequest<"merchant">, effect: Effect): Promise<Reply | null> {
+  const { services, synchronized } = request;
+  const payment = await affectedPayment(request, effect);
+  const operation = operationOf(payment, effect.operation_id ?? 0);
   const body = presentPayment(payment, services.addresses);
-  return { status: 202, body, headers: { Location: operationUrl(services, payment, operation_id ?? 0) } };
-};
+  if (synchronized) {
+    const pending = pendingOperation(payment.operations);
+    return pending === undefined || pending.type === "session" ? { status: 200, body } : null;
+  }
+  if (operation.pending) return accepted(services, payment, operation);
+  return { status: 202, body, headers: { Location: operationUrl(services, payment, operation.id) } };
+}
 
 const callbackUrl = ({ callback_url, account }: AnyRequest<"merchant">): string | null =>
   callback_url ?? account.settings.callback_url;
@@ -175,7 +194,10 @@ export const paymentOperations = [
   post("/payments/:id/fraud-report", {
     summary: "Report a payment as fraud",
     scope: "merchant",
-    input: Type.Object({ description: Type.Optional(text({ max: 1000 })) }),
+    input: Type.Object(
+      { description: Type.Optional(text({ max: 1000 })) },
+      { examples: [{ description: "Stolen card" }] },
+    ),
     output: { 202: FraudReportShape },
     handle: async (request) => {
       const { services, actor, input } = request;
@@ -184,10 +206,11 @@ export const paymentOperations = [
       await reportFraud(services, actor, { key: paymentKey(request), description, at });
       return { status: 202, body: { description, created_at: at } };
     },
-    resume: ({ body: { metadata } }) => ({
-      status: 202,
-      body: { description: metadata.fraud_report_description, created_at: metadata.fraud_reported_at },
-    }),
+    resume: async (request, effect) => {
+      const { metadata } = (await affectedPayment(request, effect)).body;
+      const { fraud_report_description: description, fraud_reported_at: created_at } = metadata;
+      return { status: 202, body: { description, created_at } };
+    },
   }),
   get("/payments/:id/operations/:operation_id", {
     summary: "Read an operation",
@@ -206,12 +229,17 @@ export const paymentOperations = [
     summary: "Abort a pending operation",
     description: "A pending capture, refund, recurring or cancel that has not moved money yet; 428 otherwise.",
     scope: "merchant",
-    input: Type.Object({ pending: flag() }),
+    input: Type.Object({ pending: flag() }, { examples: [{ pending: false }] }),
     output: { 200: OperationShape },
     handle: async (request) => {
       const operation_id = idIn(request.path, "Operation", "operation_id");
       if (request.input.pending) throw new Refused("validation", { pending: ["does not have a valid value"] });
-      const payment = await abort(request.services, { ...paymentKey(request), operation_id });
+      const payment = await abort(request.services, request.actor, { ...paymentKey(request), operation_id });
+      return { status: 200, body: presentOperation(operationOf(payment, operation_id)) };
+    },
+    resume: async (request, effect) => {
+      const operation_id = idIn(request.path, "Operation", "operation_id");
+      const payment = await affectedPayment(request, effect);
       return { status: 200, body: presentOperation(operationOf(payment, operation_id)) };
     },
   }),

@@ -2,7 +2,7 @@
 // payment-operations.ts, the payment window's link in payment-links.ts.
 
 import { type Static, Type } from "typebox";
-import { type AnyRequest, get, idIn, patch, post } from "../api/endpoint.ts";
+import { type AnyRequest, type Effect, get, idIn, patch, post } from "../api/endpoint.ts";
 import { flag, integer, nullable, oneOf, text, time } from "../api/fields.ts";
 import { ADDRESS, BASKET, SHIPPING, SHOPSYSTEM, VARIABLES } from "../api/groups.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
@@ -11,7 +11,7 @@ import { newMetadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
 import { type Address, type Body, newBody, type Transaction } from "../domain/transaction.ts";
 import { spanOf } from "../services/days.ts";
-import type { Key } from "../services/operate.ts";
+import type { Key } from "../services/operations.ts";
 import { create, find, patchPayment } from "../services/payments.ts";
 import { presentPayment } from "../services/present.ts";
 import { type ListQuery, listTransactions } from "../storage/transactions.ts";
@@ -25,6 +25,10 @@ export const paymentKey = ({ account, path }: Pick<AnyRequest<"merchant">, "acco
   id: idIn(path, "Payment"),
 });
 
+/** The payment that a request with an Idempotency-Key had its effect on, as it is now. */
+export const affectedPayment = ({ services, account }: AnyRequest<"merchant">, { id }: Effect): Promise<Transaction> =>
+  find(services, { account_id: account.id, type: "Payment", id });
+
 /** What both creating and changing a payment take. */
 const details = {
   invoice_address: Type.Optional(ADDRESS),
@@ -34,16 +38,22 @@ const details = {
   variables: Type.Optional(VARIABLES),
 };
 
-const Create = Type.Object({
-  order_id,
-  currency: currencyField(),
-  ...details,
-  branding_id: Type.Optional(integer({ min: 1 })),
-  shopsystem: Type.Optional(SHOPSYSTEM),
-  text_on_statement: Type.Optional(text_on_statement()),
-});
+const Create = Type.Object(
+  {
+    order_id,
+    currency: currencyField(),
+    ...details,
+    branding_id: Type.Optional(integer({ min: 1 })),
+    shopsystem: Type.Optional(SHOPSYSTEM),
+    text_on_statement: Type.Optional(text_on_statement()),
+  },
+  { examples: [{ order_id: "A-1001", currency: "DKK" }] },
+);
 
-const Change = Type.Object({ ...details, deadline_at: Type.Optional(nullable(time())) });
+const Change = Type.Object(
+  { ...details, deadline_at: Type.Optional(nullable(time())) },
+  { examples: [{ variables: { cart: "c-881" } }] },
+);
 
 type Details = Static<typeof Change>;
 
@@ -148,7 +158,12 @@ function spanIn(date: Static<typeof DateParts>, timezone: string) {
   const given = names.filter((name) => date[name] !== undefined);
   const missing = names.slice(0, given.length).find((name) => date[name] === undefined);
   if (missing !== undefined) throw new Refused("validation", { [`date[${missing}]`]: ["is missing"] });
-  return date.year === undefined ? null : spanOf({ ...date, year: date.year }, timezone);
+  if (date.year === undefined) return null;
+  const { year, month = 1, day = 1 } = date;
+  // A 31st of February would be a day in March.
+  if (day > new Date(Date.UTC(year, month, 0)).getUTCDate())
+    throw new Refused("validation", { "date[day]": ["is invalid"] });
+  return spanOf({ ...date, year }, timezone);
 }
 
 export const payments = [
@@ -192,7 +207,7 @@ export const payments = [
         request,
       );
     },
-    resume: created,
+    resume: async (request, effect) => created(await affectedPayment(request, effect), request),
   }),
   get("/payments/:id", {
     summary: "Read a payment",
@@ -217,6 +232,9 @@ export const payments = [
       const payment = await patchPayment(services, actor, { key: paymentKey(request), body: bodyOf(input) });
       return { status: 200, body: presentPayment(payment, services.addresses) };
     },
-    resume: (payment, { services }) => ({ status: 200, body: presentPayment(payment, services.addresses) }),
+    resume: async (request, effect) => ({
+      status: 200,
+      body: presentPayment(await affectedPayment(request, effect), request.services.addresses),
+    }),
   }),
 ];

@@ -3,9 +3,9 @@
 import Fastify from "fastify";
 import { Type } from "typebox";
 import { type Endpoint, get } from "../api/endpoint.ts";
-import { openApi } from "../api/openapi.ts";
-import { versionNamed } from "../api/versions/index.ts";
-import { Refused } from "../domain/refusal.ts";
+import { oneOf } from "../api/fields.ts";
+import { type Groups, openApi } from "../api/openapi.ts";
+import { versionNamed, versions } from "../api/versions/index.ts";
 
 const page_path = "/docs";
 const script_path = "/docs/js/scalar.js";
@@ -14,21 +14,48 @@ const page_policy =
   "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
   "img-src 'self' data: blob:; font-src 'self' data:; frame-ancestors 'none'; base-uri 'none'";
 
+const about_api = "about this API";
+const groups: Groups = {
+  under: {
+    user: "users",
+    account: "accounts",
+    "acl-resources": "agreements",
+    versions: about_api,
+    changelog: about_api,
+    "openapi.json": about_api,
+    docs: about_api,
+  },
+  about: {
+    payments:
+      "Create a payment and have it authorized: by its link to the payment window, by a session, or by a card. Then capture.",
+    users: "People. They act on accounts through agreements.",
+    accounts: "Merchant accounts and their settings.",
+    agreements: "Who may do what on an account, and the API keys.",
+    callbacks: "What the merchant's server was told, and telling it again.",
+    activity: "Who changed what, with before and after.",
+  },
+};
+
 type Options = { readonly endpoints: () => readonly Endpoint[]; readonly program_version: string };
 
 export function referenceEndpoints({ endpoints, program_version }: Options): Endpoint[] {
   const page = referencePage();
+  const names = versions.map(({ name }) => name);
+  // One per version: nothing in them changes while the program runs.
+  const documents = new Map<string, ReturnType<typeof openApi>>();
   return [
     get("/openapi.json", {
       summary: "Read the OpenAPI 3.1 document of this API",
       scope: "anonymous",
-      input: Type.Object({ version: Type.Optional(Type.String({ description: "Instead of Accept-Version" })) }),
+      input: Type.Object({ version: Type.Optional(oneOf(names, { description: "Instead of Accept-Version" })) }),
       output: { 200: Type.Object({}, { additionalProperties: true }) },
-      handle: ({ input, version, services }) => {
-        const wanted = input.version === undefined ? version : versionNamed(input.version);
-        if (wanted === null) throw new Refused("validation", { version: ["does not have a valid value"] });
+      handle: ({ input, version: asked, services }) => {
+        const version = (input.version && versionNamed(input.version)) || asked;
         const { api_url } = services.addresses;
-        return { status: 200, body: openApi({ endpoints: endpoints(), version: wanted, api_url, program_version }) };
+        const body =
+          documents.get(version.name) ?? openApi({ endpoints: endpoints(), version, api_url, program_version, groups });
+        documents.set(version.name, body);
+        return { status: 200, body };
       },
     }),
     get(page_path, {
@@ -36,7 +63,7 @@ export function referenceEndpoints({ endpoints, program_version }: Options): End
       scope: "anonymous",
       static: true,
       input: Type.Object({}),
-      output: { 200: null },
+      output: { 200: Type.String({ contentMediaType: "text/html" }) },
       handle: async () => ({
         status: 200,
         body: await page(`${page_path}/`),
@@ -50,12 +77,12 @@ export function referenceEndpoints({ endpoints, program_version }: Options): End
       static: true,
       listed: false,
       input: Type.Object({}),
-      output: { 200: null },
+      output: { 200: Type.String({ contentMediaType: "text/javascript" }) },
       handle: async () => ({
         status: 200,
         body: await page(script_path),
         type: "text/javascript; charset=UTF-8",
-        headers: { "Cache-Control": "public, max-age=86400" },
+        headers: { "Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff" },
       }),
     }),
   ];
@@ -71,6 +98,8 @@ function referencePage(): (path: string) => Promise<string> {
       routePrefix: page_path,
       configuration: {
         url: "/openapi.json",
+        // Where the page itself was asked for, whatever name that was: the policy above allows no other.
+        servers: [{ url: "/" }],
         cdn: script_path,
         pageTitle: "CoolPay API",
         withDefaultFonts: false,

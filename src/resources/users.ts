@@ -1,12 +1,14 @@
 // Users: signing up, and what a person may see and change of herself (reference: extensions, section 3).
 
 import { type Static, Type } from "typebox";
-import { del, type Endpoint, get, idIn, patch, post } from "../api/endpoint.ts";
+import { del, type Endpoint, get, idIn, patch, post, type Reply } from "../api/endpoint.ts";
 import { email, text } from "../api/fields.ts";
 import { createThrottle } from "../api/throttle.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import { presentUser } from "../services/present.ts";
+import type { Services } from "../services/services.ts";
 import { changeUser, removeUser, type SignupPolicy, signUp } from "../services/users.ts";
+import { type UserRow, userById } from "../storage/directory.ts";
 
 const UserShape = Type.Object(
   {
@@ -34,6 +36,18 @@ const Change = Type.Object({
   current_password: Type.Optional(text({ max: 1_000, description: "Needed to change e-mail or password" })),
 });
 
+async function userOf({ pool }: Services, id: number): Promise<UserRow> {
+  const user = await userById(pool, id);
+  if (user === null) throw notFound("User", id);
+  return user;
+}
+
+const signedUp = ({ addresses }: Services, user: UserRow): Reply => ({
+  status: 201,
+  body: presentUser(user),
+  headers: { Location: `${addresses.api_url}/users/${user.id}` },
+});
+
 export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[] {
   const { addresses } = createThrottle();
   // Sign-up tells that an e-mail is in use or a token is wrong: nobody may ask about many.
@@ -59,12 +73,9 @@ export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[]
         const user = await throttled(actor.ip ?? "", () =>
           signUp(services, actor, { wanted: { name, email, password, token }, policy: signup }),
         );
-        return {
-          status: 201,
-          body: presentUser(user),
-          headers: { Location: `${services.addresses.api_url}/users/${user.id}` },
-        };
+        return signedUp(services, user);
       },
+      resume: async ({ services }, { id }) => signedUp(services, await userOf(services, id)),
     }),
     get("/users/:id", {
       summary: "Read a user (oneself)",
@@ -92,6 +103,7 @@ export function usersEndpoints({ signup }: { signup: SignupPolicy }): Endpoint[]
         status: 200,
         body: presentUser(await changeUser(services, actor, { user, change: input })),
       }),
+      resume: async ({ services }, { id }) => ({ status: 200, body: presentUser(await userOf(services, id)) }),
     }),
     del("/user", {
       summary: "Delete oneself",

@@ -32,7 +32,7 @@ export const versionEndpoints = [
     scope: "anonymous",
     static: true,
     input: Type.Object({}),
-    output: { 200: null },
+    output: { 200: Type.String({ contentMediaType: "text/plain" }) },
     handle: () => ({ status: 200, body: changelog(), type: "text/plain; charset=UTF-8" }),
   }),
 ];

@@ -1,11 +1,13 @@
-// A change of users, accounts or agreements: what it stores, its audit trail and the request's Idempotency-Key are one
-// transaction. Afterwards this process looks everybody up anew, so that what was taken away stops at once.
+// A change outside of payments: what it stores, its audit trail and the request's Idempotency-Key are one transaction.
+// Where it concerns users, accounts or agreements this process looks everybody up anew afterwards, so that what was taken
+// away stops at once.
 
 import { Refused } from "../domain/refusal.ts";
 import type { Db } from "../storage/directory.ts";
 import { isUniqueViolation, isWorthRetrying } from "../storage/errors.ts";
 import { claimKey } from "../storage/idempotency.ts";
 import { inTransaction } from "../storage/pool.ts";
+import { keyTaken } from "./operations.ts";
 import type { Actor, Services } from "./services.ts";
 
 // A transaction that the database broke off (deadlock) is done again, whole.
@@ -17,7 +19,12 @@ type Change<T> = {
   readonly target: (result: T) => { readonly type: string; readonly id: number };
 };
 
-export async function changing<T>(services: Services, { claim }: Actor, { work, target }: Change<T>): Promise<T> {
+/** A change of users, accounts or agreements. */
+export const changing = <T>(services: Services, actor: Actor, change: Change<T>): Promise<T> =>
+  inOneCommit(services, actor, change).finally(services.directory.forget);
+
+/** Does the work and claims the actor's Idempotency-Key for it, or neither. */
+export async function inOneCommit<T>(services: Services, { claim }: Actor, { work, target }: Change<T>): Promise<T> {
   const run = () =>
     inTransaction(services.pool, async (db) => {
       const result = await work(db);
@@ -36,12 +43,8 @@ export async function changing<T>(services: Services, { claim }: Actor, { work, 
       }
     }
   } catch (error) {
-    if (isUniqueViolation(error, "idempotency_keys_pkey")) {
-      throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
-    }
+    if (isUniqueViolation(error, "idempotency_keys_pkey")) throw keyTaken();
     throw error;
-  } finally {
-    services.directory.forget();
   }
 }
 

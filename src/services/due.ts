@@ -4,7 +4,18 @@
 import { Refused } from "../domain/refusal.ts";
 import { authorizationOf, pendingOperation, type Transaction } from "../domain/transaction.ts";
 import { activity } from "./activity.ts";
-import { begin, closing, type Key, perform } from "./operate.ts";
+import { begin, perform } from "./operate.ts";
+import {
+  aborted,
+  callbackFor,
+  endedCallback,
+  endSession,
+  finished,
+  type Key,
+  newOperation,
+  revised,
+  type Wish,
+} from "./operations.ts";
 import { change, find } from "./payments.ts";
 import { type Services, system } from "./services.ts";
 
@@ -16,8 +27,13 @@ export async function whenDue(services: Services, key: Key): Promise<void> {
   const pending = pendingOperation(transaction.operations);
   if (pending !== undefined && pending.type !== "session") return;
   if (transaction.accepted) await captureOnDate(services, transaction);
+  else if (transaction.operations.some(({ type }) => type === "deadline")) await forgetDate(services, transaction);
   else await close(services, transaction);
 }
+
+/** There is nothing left to do at that time. */
+const forgetDate = (services: Services, key: Key): Promise<Transaction> =>
+  change(services, system, { key, action: "due", edit: () => ({ due_at: null }) });
 
 async function captureOnDate(services: Services, transaction: Transaction): Promise<void> {
   const { account_id, type, id } = transaction;
@@ -33,14 +49,43 @@ async function captureOnDate(services: Services, transaction: Transaction): Prom
         verb: "capture",
         amount: transaction.authorized,
         callback_url: authorization?.callback_url ?? null,
+        revision: transaction.revision,
       },
     );
     await perform(services, begun, null);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    // Captured or cancelled meanwhile: the date has no meaning any more.
-    await change(services, system, { key: transaction, action: "auto_capture_at", edit: () => ({ due_at: null }) });
+    // Something happened to it at this moment: the next round looks again.
+    if (error.refusal.code === "operation_pending") return;
+    // Captured or cancelled already: the date has no meaning any more.
+    await forgetDate(services, transaction);
   }
+}
+
+/** An unpaid transaction past its deadline, as it shall be: an operation says so, a session that waited ends, and the
+ * merchant hears of both. */
+function closing(services: Services, before: Transaction, callback_url: string | null) {
+  const at = services.clock.now();
+  const ended = endSession(before.operations, at);
+  const { account_id, type, id } = before;
+  const version = before.operations.at(-1)?.version ?? before.body.link?.version ?? system.version;
+  const wish: Wish = { account_id, type, id, verb: "deadline", amount: null, callback_url };
+  const operation = finished(
+    newOperation(services, { transaction: before, wish, at, version: String(version) }),
+    aborted,
+    at,
+  );
+  const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
+  const transaction: Transaction = {
+    ...revised(before, operations, at),
+    due_at: null,
+    last_operation_id: operation.id,
+  };
+  return {
+    transaction,
+    operations: ended === null ? [operation] : [ended.now, operation],
+    callbacks: [...endedCallback(services, before, ended), ...callbackFor(services, transaction, operation)],
+  };
 }
 
 /** Appends the deadline operation, ends a session that still waits, and tells the merchant. */

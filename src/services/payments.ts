@@ -15,7 +15,8 @@ import {
 import { loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
-import { claimed, type Key, mustBeChargeable, stop } from "./operate.ts";
+import { stop } from "./operate.ts";
+import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
 import type { Actor, Services } from "./services.ts";
 
 // Other requests change the same row meanwhile; each try starts from its newest state.
@@ -74,7 +75,7 @@ export async function create(services: Services, actor: Actor, wanted: New): Pro
   if (committed === "conflict") {
     throw new Refused("order_id_taken", { order_id: [`already exists on another ${type.toLowerCase()}`] });
   }
-  if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
+  if (committed === "key_taken") throw keyTaken();
   return transaction;
 }
 
@@ -102,7 +103,7 @@ export async function change(
       idempotency: claimed(actor, key, null),
     });
     if (committed === "done") return after;
-    if (committed === "key_taken") throw new Refused("idempotency_key_running", null, { retry_after_s: 1 });
+    if (committed === "key_taken") throw keyTaken();
   }
   throw new Refused("unavailable", null, { retry_after_s: 1 });
 }
@@ -220,10 +221,14 @@ const can_be_aborted: readonly OperationType[] = ["capture", "refund", "recurrin
  * Stops a pending capture, refund, recurring or cancel; 428 in any other situation. The acquirer must promise first that
  * nothing came or will come of it.
  */
-export async function abort(services: Services, key: Key & { operation_id: number }): Promise<Transaction> {
+export async function abort(
+  services: Services,
+  actor: Actor,
+  key: Key & { operation_id: number },
+): Promise<Transaction> {
   const transaction = await find(services, key);
   const operation = operationOf(transaction, key.operation_id);
   if (!operation.pending || !can_be_aborted.includes(operation.type)) throw new Refused("cannot_abort");
-  if (!(await stop(services, { transaction, operation }))) throw new Refused("cannot_abort");
+  if (!(await stop(services, actor, { transaction, operation }))) throw new Refused("cannot_abort");
   return find(services, key);
 }

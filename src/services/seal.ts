@@ -2,7 +2,18 @@
 // id stands in front so that it can be rotated. Without the master key nothing can be opened, and the error says so.
 
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 const format = 1;
@@ -22,8 +33,12 @@ export type Seal = {
 
 export class SealError extends Error {}
 
+const wrong_form = `The master key must be ${key_bytes} bytes, base64.`;
+// 32 bytes exactly: what is cut short or hexadecimal would be another key without a word.
+const key_form = /^[A-Za-z0-9+/]{43}=$/;
+
 export function createSeal(master: Buffer): Seal {
-  if (master.length !== key_bytes) throw new SealError(`The master key must be ${key_bytes} bytes, base64.`);
+  if (master.length !== key_bytes) throw new SealError(wrong_form);
   const key_id = createHash("sha256").update("coolpay key id").update(master).digest().subarray(0, key_id_bytes);
   return {
     close(text, purpose) {
@@ -56,22 +71,42 @@ function encrypt(key: Buffer, plain: Buffer, purpose: string): Buffer {
 }
 
 function decrypt(key: Buffer, sealed: Buffer, purpose: string): Buffer {
-  const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(0, nonce_bytes), { authTagLength: tag_bytes });
-  decipher.setAAD(Buffer.from(purpose)).setAuthTag(sealed.subarray(nonce_bytes, nonce_bytes + tag_bytes));
   try {
+    const nonce = sealed.subarray(0, nonce_bytes);
+    const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tag_bytes });
+    decipher.setAAD(Buffer.from(purpose)).setAuthTag(sealed.subarray(nonce_bytes, nonce_bytes + tag_bytes));
     return Buffer.concat([decipher.update(sealed.subarray(nonce_bytes + tag_bytes)), decipher.final()]);
   } catch {
-    throw new SealError("A sealed record was changed or belongs to something else.");
+    throw new SealError("A sealed record was changed, is cut short or belongs to something else.");
   }
 }
 
-/** Reads the master key; makes one (mode 0600) where `make` allows it and there is none. */
+/** Reads the master key; makes one (mode 0600) where `make` allows it and there is none. Throws `SealError`. */
 export function masterKey(file: string, make: boolean): Buffer {
   if (!existsSync(file)) {
     if (!make) throw new SealError(`There is no master key in ${file}: set COOLPAY_MASTER_KEY_FILE.`);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, `${randomBytes(key_bytes).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
-    chmodSync(file, 0o600);
+    makeKey(file);
   }
-  return Buffer.from(readFileSync(file, "utf8").trim(), "base64");
+  const text = readFileSync(file, "utf8").trim();
+  if (!key_form.test(text)) throw new SealError(wrong_form);
+  return Buffer.from(text, "base64");
+}
+
+/** Whole and on the disk before anything is sealed with it; of two processes that make one at the same moment one wins. */
+function makeKey(file: string): void {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true });
+  const draft = `${file}.${process.pid}`;
+  rmSync(draft, { force: true });
+  writeFileSync(draft, `${randomBytes(key_bytes).toString("base64")}\n`, { mode: 0o600, flag: "wx", flush: true });
+  chmodSync(draft, 0o600);
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  rmSync(draft);
+  const opened = openSync(folder, "r");
+  fsyncSync(opened);
+  closeSync(opened);
 }

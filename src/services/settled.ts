@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Transaction } from "../domain/transaction.ts";
 import { loadTransaction } from "../storage/transactions.ts";
-import type { Key } from "./operate.ts";
+import type { Key } from "./operations.ts";
 import type { Services } from "./services.ts";
 
 // Real clients wait 305 s for a synchronous answer.

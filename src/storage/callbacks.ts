@@ -2,6 +2,7 @@
 
 import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
+import type { Db } from "./directory.ts";
 import { slot_count } from "./leases.ts";
 
 export type Attempt = {
@@ -148,8 +149,8 @@ type Replay = {
 };
 
 /** Puts callbacks back to the start of their attempts; the log of earlier ones stays. Answers how many. */
-export async function replayCallbacks(pool: pg.Pool, { account_id, now, id, since, state }: Replay): Promise<number> {
-  const { rowCount } = await pool.query(
+export async function replayCallbacks(db: Db, { account_id, now, id, since, state }: Replay): Promise<number> {
+  const { rowCount } = await db.query(
     `UPDATE callbacks SET state = 'pending', attempts = 0, next_attempt_at = $3
      WHERE bucket = $1 AND account_id = $2 AND ($4::text IS NULL OR id = $4)
        AND ($5::timestamptz IS NULL OR created_at >= $5) AND ($6::text IS NULL OR state = $6)`,

@@ -72,7 +72,8 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
     } catch (error) {
       // One bad row must not fail its neighbours: again, one by one. A lost connection fails all: what became of the
       // commit is unknown, and writing again could do it twice.
-      if (batch.length === 1 || !isRowError(error)) for (const { failed } of batch) failed(error);
+      if (batch.length === 1 || !(isRowError(error) || isWorthRetrying(error)))
+        for (const { failed } of batch) failed(error);
       else for (const entry of batch) await send([entry]);
     }
   }

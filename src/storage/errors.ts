@@ -11,12 +11,20 @@ export const isUniqueViolation = (error: unknown, constraint?: string): boolean 
 export const isWorthRetrying = (error: unknown): boolean =>
   ["40001", "40P01"].includes((error as DatabaseError)?.code ?? "");
 
-/** The server is gone, going, or not yet up: nothing is known about a commit under way. */
+// Connection exceptions, shutdown and crash, resources, a primary that became a standby.
+const database_trouble = /^(08|57P|53|25006)/;
+const network_trouble = /^E(CONN|PIPE|NOENT|AI_|NOTFOUND|TIMEDOUT|HOST|NET)/;
+
+/**
+ * The server is gone, going, not yet up or only a standby, or too many wanted the same at once: it may be asked again. Of
+ * a commit that was under way nothing is known.
+ */
 export const isUnavailable = (error: unknown): boolean => {
   const { code } = (error ?? {}) as DatabaseError;
-  if (code !== undefined && (/^(08|57P|53)/.test(code) || /^E(CONN|PIPE|NOENT|AI_|NOTFOUND)/.test(code))) return true;
+  if (code !== undefined && (database_trouble.test(code) || network_trouble.test(code))) return true;
   return (
-    error instanceof Error &&
-    /timeout exceeded when trying to connect|Connection terminated|not queryable/.test(error.message)
+    isWorthRetrying(error) ||
+    (error instanceof Error &&
+      /timeout exceeded when trying to connect|Connection terminated|not queryable/.test(error.message))
   );
 };

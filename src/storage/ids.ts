@@ -1,56 +1,78 @@
-// Ids of what belongs to an account: unique per bucket, handed out in memory from blocks, so that they stay close to
-// time without a counter's row being locked by every insert.
+// Ids of what belongs to an account: unique per bucket, and handed out in memory from blocks, so that no insert waits for
+// a counter's row. A block is as large as what is needed in a second, and what is left of it then is given up: ids that
+// were taken more than a second apart are in the order of time, in whatever process, and few are wasted.
 
 import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
 
-const block_size = 64;
+const block_size_max = 64;
+const block_ms = 1_000;
 
-type Block = { next: number; end: number; ahead: Promise<[number, number]> | null };
+type Block = { readonly first: number; next: number; readonly end: number; readonly until: number };
+type Source = { block: Block; ahead: Promise<Block> | null; waiting: number };
 
-/** Answers the next id in the account's bucket. */
+const none: Block = { first: 0, next: 0, end: 0, until: 0 };
+
+/** Answers the next id in the account's bucket. Throws when there is none below 2^31 left. */
 export function idSource(pool: pg.Pool): (account_id: number) => Promise<number> {
-  const blocks = new Map<number, Block>();
+  const sources = new Map<number, Source>();
 
-  async function fetchBlock(bucket: number): Promise<[number, number]> {
+  async function fetchBlock(bucket: number, size: number): Promise<Block> {
+    const until = performance.now() + block_ms;
     const { rows } = await pool.query<{ next: number }>({
       name: "next_id_block",
-      text: "UPDATE id_blocks SET next = next + $2 WHERE bucket = $1 RETURNING next",
-      values: [bucket, block_size],
+      // Need not be flushed: the log is one, so a payment that is durable has made the block before it durable.
+      text: `UPDATE id_blocks SET next = next + $2 WHERE bucket = $1 AND set_config('synchronous_commit', 'off', true) = 'off'
+        RETURNING next`,
+      values: [bucket, size],
     });
-    const end = rows[0]?.next ?? 0;
-    return [end - block_size, end];
+    const end = rows[0]?.next;
+    if (end === undefined) throw new Error(`The table id_blocks has no row for bucket ${bucket}.`);
+    return { first: end - size, next: end - size, end, until };
+  }
+
+  /** Begins to fetch the next block. Should that fail, the next who asks begins anew. */
+  function fetchAhead(bucket: number, source: Source, size: number): Promise<Block> {
+    const ahead = fetchBlock(bucket, size);
+    source.ahead = ahead;
+    ahead.catch(() => {
+      if (source.ahead === ahead) source.ahead = null;
+    });
+    return ahead;
   }
 
   return async (account_id) => {
     const bucket = bucketOf(account_id);
-    let block = blocks.get(bucket);
-    if (block === undefined) {
-      block = { next: 0, end: 0, ahead: null };
-      blocks.set(bucket, block);
-    }
-    while (block.next >= block.end) {
-      block.ahead ??= fetchBlock(bucket);
-      const ahead = block.ahead;
-      let fetched: [number, number];
-      try {
-        fetched = await ahead;
-      } catch (error) {
-        if (block.ahead === ahead) block.ahead = null;
-        throw error;
+    const source = sources.get(bucket) ?? { block: none, ahead: null, waiting: 0 };
+    sources.set(bucket, source);
+    source.waiting += 1;
+    try {
+      while (!isUsable(source.block)) {
+        const ahead = source.ahead ?? fetchAhead(bucket, source, nextSize(source));
+        const fetched = await ahead;
+        // The first of those who waited takes the block; the others look again.
+        if (source.ahead === ahead) {
+          source.block = fetched;
+          source.ahead = null;
+        }
       }
-      // The first of those who waited takes the block; the others look again.
-      if (block.ahead === ahead) {
-        [block.next, block.end] = fetched;
-        block.ahead = null;
-      }
+    } finally {
+      source.waiting -= 1;
     }
+    const { block } = source;
     const id = block.next++;
-    // The next block is fetched while half of this one is left.
-    if (block.ahead === null && block.end - block.next < block_size / 2) {
-      block.ahead = fetchBlock(bucket);
-      block.ahead.catch(() => {});
+    const is_busy = block.end - block.first === block_size_max;
+    if (is_busy && source.ahead === null && block.end - block.next < block_size_max / 2) {
+      void fetchAhead(bucket, source, block_size_max);
     }
     return id;
   };
+}
+
+const isUsable = ({ next, end, until }: Block): boolean => next < end && performance.now() < until;
+
+/** Twice as many as before where these did not last, else as many as were used; at least one for all who wait. */
+function nextSize({ block: { first, next, end, until }, waiting }: Source): number {
+  const lasted = performance.now() >= until;
+  return Math.min(block_size_max, Math.max(1, waiting, lasted ? next - first : 2 * (end - first)));
 }

@@ -7,6 +7,8 @@ import type pg from "pg";
 export const slot_count = 16;
 export const slotOf = (bucket: number): number => bucket % slot_count;
 
+// A process that was not seen for this long is gone: its slots are free, and its operations are for others to repair.
+export const default_lease_ms = 5_000;
 // Rows of processes unseen for this long are deleted; until then they tell that a runner once existed.
 const remembered_ms = 60_000;
 

@@ -14,12 +14,16 @@ const isEmpty = (value: unknown): boolean =>
     ? value.length === 0
     : typeof value === "object" && value !== null && Object.keys(value).length === 0;
 
+/** Of the same kind: an empty list is no empty object. */
+const areBothEmpty = (a: unknown, b: unknown): boolean =>
+  isEmpty(a) && isEmpty(b) && Array.isArray(a) === Array.isArray(b);
+
 /** The members that differ from the beginning's. */
 function differing(value: Plain, from: Plain): Record<string, unknown> {
   const packed: Record<string, unknown> = {};
   for (const name in value) {
     const member = value[name];
-    if (member === from[name] || (isEmpty(member) && isEmpty(from[name]))) continue;
+    if (member === from[name] || areBothEmpty(member, from[name])) continue;
     packed[name] = member;
   }
   return packed;

@@ -2,7 +2,7 @@
 
 import type pg from "pg";
 import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
-import { slot_count } from "./leases.ts";
+import { default_lease_ms, slot_count } from "./leases.ts";
 import { unpackBody } from "./packed.ts";
 
 type Row = Omit<Transaction, "operations"> & { readonly operations: readonly OperationRow[] | null };
@@ -96,20 +96,32 @@ export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise
 type KeyOfOperation = Key & { readonly operation_id: number };
 export type PendingOperation = KeyOfOperation & { readonly bucket: number };
 
-/** Operations in these buckets' slots that the acquirer must be asked about and no living process is asking about. */
+type Abandoned = {
+  readonly slots: readonly number[];
+  readonly process_id: number;
+  /** References of the operations that this process is asking about already. */
+  readonly busy: readonly string[];
+  readonly now: Date;
+  readonly limit: number;
+};
+
+/**
+ * Operations that the acquirer must be asked about and nobody is asking about: those that this process began, whoever
+ * works for their slot, and in these slots those whose process is gone.
+ */
 export async function abandonedOperations(
   pool: pg.Pool,
-  { slots, process_id, now, limit }: { slots: readonly number[]; process_id: number; now: Date; limit: number },
+  { slots, process_id, busy, now, limit }: Abandoned,
 ): Promise<PendingOperation[]> {
   const { rows } = await pool.query<PendingOperation>({
     name: "abandoned_operations",
     text: `SELECT o.bucket, o.account_id, t.type, t.id, o.id AS operation_id
       FROM operations o JOIN transactions t ON t.bucket = o.bucket AND t.id = o.transaction_id
-      WHERE (o.pending OR o.check_at IS NOT NULL) AND o.bucket % ${slot_count} = ANY($1::int[]) AND (o.check_at IS NULL OR o.check_at <= $4)
-        AND (o.runner IS NULL OR o.runner = $2
-          OR NOT EXISTS (SELECT FROM processes p WHERE p.id = o.runner AND p.seen_at > now() - interval '5 seconds'))
+      WHERE (o.pending OR o.check_at IS NOT NULL) AND (o.check_at IS NULL OR o.check_at <= $4) AND o.reference <> ALL($5::text[])
+        AND (o.runner = $2 OR (o.bucket % ${slot_count} = ANY($1::int[]) AND NOT EXISTS (SELECT FROM processes p
+          WHERE p.id = o.runner AND p.seen_at > now() - interval '${default_lease_ms} ms')))
       ORDER BY o.created_at LIMIT $3`,
-    values: [slots, process_id, limit, now],
+    values: [slots, process_id, limit, now, busy],
   });
   return rows;
 }
@@ -126,15 +138,17 @@ export async function askAgainAt(pool: pg.Pool, key: KeyOfOperation, at: Date | 
   });
 }
 
-/** Transactions whose deadline or capture date has come. */
+/** Transactions whose deadline or capture date has come. Not those where an operation is under way that must end first. */
 export async function dueTransactions(
   pool: pg.Pool,
   { slots, now, limit }: { slots: readonly number[]; now: Date; limit: number },
 ): Promise<Key[]> {
   const { rows } = await pool.query<Key>({
     name: "due_transactions",
-    text: `SELECT account_id, type, id FROM transactions
-      WHERE due_at <= $2 AND bucket % ${slot_count} = ANY($1::int[]) ORDER BY due_at LIMIT $3`,
+    text: `SELECT t.account_id, t.type, t.id FROM transactions t
+      WHERE t.due_at <= $2 AND t.bucket % ${slot_count} = ANY($1::int[]) AND NOT EXISTS (SELECT FROM operations o
+        WHERE o.bucket = t.bucket AND o.transaction_id = t.id AND o.pending AND o.type <> 'session')
+      ORDER BY t.due_at LIMIT $3`,
     values: [slots, now, limit],
   });
   return rows;

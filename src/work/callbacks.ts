@@ -98,7 +98,10 @@ export function startCallbacks({ services, leases, settings }: Options): Callbac
     if (slots.length === 0 || room <= 0) return;
     const full = [...per_origin].filter(([, count]) => count >= per_origin_max).map(([origin]) => origin);
     const due = await dueCallbacks(pool, { slots, now: clock.now(), limit: room, busy: [...under_way.keys()], full });
+    // A slot that was given up while the outbox was read has another sender by now.
+    const ours = new Set(leases.slots());
     for (const callback of due) {
+      if (!ours.has(slotOf(callback.bucket))) continue;
       if ((per_origin.get(originOf(callback)) ?? 0) >= per_origin_max) continue;
       const done = attempt(callback).finally(() => {
         under_way.delete(callback.id);

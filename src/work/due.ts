@@ -2,7 +2,7 @@
 
 import { whenDue } from "../services/due.ts";
 import type { Services } from "../services/services.ts";
-import { forgetKeys } from "../storage/idempotency.ts";
+import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { dueTransactions } from "../storage/transactions.ts";
 import type { Leases } from "./leases.ts";
 import { each, type Loop, startLoop } from "./loop.ts";
@@ -12,13 +12,14 @@ const batch_max = 200;
 const at_once = 16;
 
 export function startDue(services: Services, leases: Leases): Loop {
-  async function round(): Promise<boolean> {
+  async function round(stopping: AbortSignal): Promise<boolean> {
     const slots = leases.slots();
     if (slots.length === 0) return false;
     const now = services.clock.now();
     const due = await dueTransactions(services.pool, { slots, now, limit: batch_max });
     await each(due, {
       at_once,
+      stopping,
       work: (key) => whenDue(services, key),
       failed: (key, error) => services.log.warn({ ...key, error: String(error) }, "a due transaction must wait"),
     });
@@ -27,8 +28,6 @@ export function startDue(services: Services, leases: Leases): Loop {
   return startLoop({ name: "due", pause_ms, log: services.log, round });
 }
 
-// An Idempotency-Key's answer is kept this long (reference: extensions, section 7).
-const keys_kept_ms = 24 * 3_600_000;
 const forgetting_pause_ms = 600_000;
 
 export const startForgetting = (services: Services): Loop =>

@@ -3,10 +3,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
-import { beat, leave, registerProcess } from "../storage/leases.ts";
+import { beat, default_lease_ms, leave, registerProcess } from "../storage/leases.ts";
 
-// A process that was not seen for this long is gone, and its slots are free.
-const default_lease_ms = 5_000;
 // Leases are renewed this often within their time, so that a few lost beats do no harm.
 const beats_per_lease = 5;
 // We stop believing in a lease this part of its time before the database does.

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../services/services.ts";
 
 export type Loop = {
-  /** Ends after the round that is under way. */
+  /** Ends after what is under way. */
   readonly stop: () => Promise<void>;
 };
 
@@ -12,8 +12,8 @@ type Rounds = {
   readonly name: string;
   readonly pause_ms: number;
   readonly log: Log;
-  /** One round; true when there was so much to do that the next one should begin at once. */
-  readonly round: () => Promise<boolean>;
+  /** One round; true when there was so much to do that the next one should begin at once. It ends early when `stopping`. */
+  readonly round: (stopping: AbortSignal) => Promise<boolean>;
 };
 
 // After a failed round (the database restarts, say) a short rest, whatever the usual pause.
@@ -27,7 +27,7 @@ export function startLoop({ name, pause_ms, log, round }: Rounds): Loop {
     while (!signal.aborted) {
       let wait_ms = pause_ms;
       try {
-        if (await round()) wait_ms = 0;
+        if (await round(signal)) wait_ms = 0;
       } catch (error) {
         log.warn({ error: String(error), work: name }, "a round of background work failed and will be tried again");
         wait_ms = Math.max(pause_ms, rest_ms);
@@ -45,18 +45,22 @@ export function startLoop({ name, pause_ms, log, round }: Rounds): Loop {
   };
 }
 
+type Each<Item> = {
+  readonly at_once: number;
+  /** What has not been begun by then is left. */
+  readonly stopping: AbortSignal;
+  readonly work: (item: Item) => Promise<unknown>;
+  readonly failed: (item: Item, error: unknown) => void;
+};
+
 /** Works through the items, so many at once; one that fails does not stop the others. */
 export async function each<Item>(
   items: readonly Item[],
-  {
-    at_once,
-    work,
-    failed,
-  }: { at_once: number; work: (item: Item) => Promise<unknown>; failed: (item: Item, error: unknown) => void },
+  { at_once, stopping, work, failed }: Each<Item>,
 ): Promise<void> {
   const waiting = [...items];
   const worker = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+    for (let item = waiting.shift(); item !== undefined && !stopping.aborted; item = waiting.shift()) {
       const current = item;
       await work(current).catch((error: unknown) => failed(current, error));
     }

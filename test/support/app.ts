@@ -43,6 +43,7 @@ export type TestApp = {
   readonly app: App;
   readonly services: App["services"];
   readonly database_url: string;
+  readonly data_dir: string;
   readonly anonymous: Client;
   /** A client with these Basic credentials. */
   readonly client: (user: string, password: string, headers?: Readonly<Record<string, string>>) => Client;
@@ -54,11 +55,16 @@ export type TestApp = {
   readonly stop: () => Promise<void>;
 };
 
-type Options = { readonly settings?: Partial<Config>; readonly simulator_latency_ms?: number };
+type Options = {
+  readonly settings?: Partial<Config>;
+  readonly simulator_latency_ms?: number;
+  /** Another process beside that app's: the same database and master key. Stop it first. */
+  readonly beside?: TestApp;
+};
 
-export async function startApp({ settings, simulator_latency_ms }: Options = {}): Promise<TestApp> {
-  const folder = mkdtempSync(join(tmpdir(), "coolpay-test-"));
-  const database = await testDatabase();
+export async function startApp({ settings, simulator_latency_ms, beside }: Options = {}): Promise<TestApp> {
+  const folder = beside?.data_dir ?? mkdtempSync(join(tmpdir(), "coolpay-test-"));
+  const database = beside === undefined ? await testDatabase() : { url: beside.database_url, drop: async () => {} };
   const config: Config = {
     ...readConfig("start", { COOLPAY_DATA_DIR: folder, COOLPAY_DEMO: "0" }),
     ports: { api: 0, window: 0, manager: 0, metrics: 0 },
@@ -92,6 +98,7 @@ export async function startApp({ settings, simulator_latency_ms }: Options = {})
     app,
     services: app.services,
     database_url: database.url,
+    data_dir: folder,
     anonymous,
     client,
     signUp,
@@ -113,7 +120,7 @@ export async function startApp({ settings, simulator_latency_ms }: Options = {})
     async stop() {
       await app.stop();
       await database.drop();
-      rmSync(folder, { recursive: true, force: true });
+      if (beside === undefined) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -11,7 +11,37 @@ export type Version = {
   readonly changes: readonly string[];
 };
 
-export const versions: readonly Version[] = [
+// Each one that is served is documented, tested and lowered to with every answer: more is a mistake, not a wish.
+const betas_max = 1;
+const others_max = 3;
+
+const isBeta = ({ stage }: Version): boolean => stage === "beta";
+const numberOf = ({ name }: Version): number => Number(/^v(\d+)b?$/.exec(name)?.[1]);
+
+const rules: readonly (readonly [rule: string, holds: (list: readonly Version[]) => boolean])[] = [
+  ["at most one beta", (list) => list.filter(isBeta).length <= betas_max],
+  ["at most three others", (list) => list.filter((version) => !isBeta(version)).length <= others_max],
+  ["exactly one latest", (list) => list.filter(({ stage }) => stage === "latest").length === 1],
+  ["newest first", (list) => list.map(numberOf).every((n, i, all) => n < (all[i - 1] ?? Number.POSITIVE_INFINITY))],
+  ["only a beta's name ends with b", (list) => list.every((one) => one.name.endsWith("b") === isBeta(one))],
+  [
+    "only deprecated versions have dates, and both of them",
+    (list) =>
+      list.every(({ stage, deprecated_at, sunset_at }) => {
+        const deprecated = stage.startsWith("deprecated");
+        return (deprecated_at !== null) === deprecated && (sunset_at !== null) === deprecated;
+      }),
+  ],
+];
+
+/** The list as it is. Throws, when the program starts, for one that must not be served. */
+export function served(list: readonly Version[]): readonly Version[] {
+  const broken = rules.filter(([, holds]) => !holds(list)).map(([rule]) => rule);
+  if (broken.length > 0) throw new Error(`The list of API versions breaks its rules: ${broken.join("; ")}.`);
+  return list;
+}
+
+export const versions: readonly Version[] = served([
   { name: "v11b", stage: "beta", deprecated_at: null, sunset_at: null, changes: [] },
   { name: "v10", stage: "latest", deprecated_at: null, sunset_at: null, changes: [] },
   {
@@ -28,7 +58,7 @@ export const versions: readonly Version[] = [
     sunset_at: new Date("2027-05-31T00:00:00Z"),
     changes: [],
   },
-];
+]);
 
 /** What a missing `Accept-Version` means. */
 export const latest = versions.find(({ stage }) => stage === "latest") as Version;

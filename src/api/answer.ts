@@ -1,0 +1,125 @@
+// How answers leave: JSON or a static resource, with the headers that every answer carries, and a line in the log.
+
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Refused } from "../domain/refusal.ts";
+import { ulid } from "../services/ids.ts";
+import type { Log } from "../services/services.ts";
+import type { Reply } from "./endpoint.ts";
+import { answerTo } from "./errors.ts";
+import { jsonTypeFor } from "./negotiate.ts";
+import type { RequestLog } from "./request-log.ts";
+import { latest, type Version, versionHeaders, versionNamed, versions } from "./versions/index.ts";
+
+/** An answer as it leaves. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Bytes only where a static resource is read. */
+  readonly body: string | Buffer;
+};
+
+export type Exchange = {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** The declared path; null when there is none. */
+  readonly path: string | null;
+  /** A static resource: its errors have empty bodies. */
+  readonly is_static: boolean;
+  readonly started: number;
+};
+
+export type Answering = {
+  readonly send: (exchange: Exchange, sent: Sent) => FastifyReply;
+  readonly sendError: (exchange: Exchange, error: unknown) => FastifyReply;
+};
+
+type Sent = { readonly answer: Answer; readonly version?: Version; readonly agreement_id?: number | null };
+
+type Options = { readonly api_url: string; readonly log: RequestLog; readonly error_log: Log };
+
+export const one = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header;
+
+export function answering({ api_url, log, error_log }: Options): Answering {
+  const headers_of = new Map(
+    versions.map((version) => [version.name, versionHeaders(version, `${api_url}/changelog`)]),
+  );
+
+  function send(exchange: Exchange, { answer, version, agreement_id }: Sent): FastifyReply {
+    const { request, reply, started, path } = exchange;
+    const { status, headers } = answer;
+    // Bytes, because to a text Fastify adds a charset of its own.
+    const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
+    const id = ulid(new Date());
+    const spoken = version ?? versionNamed(one(request.headers["accept-version"])) ?? latest;
+    const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
+    reply.code(status).header("X-Request-Id", id).header("Cache-Control", "no-store").headers(of_version);
+    if (body.length > 0 && headers["Content-Type"] === undefined) {
+      reply.header("Content-Type", jsonTypeFor(request.headers["user-agent"]));
+    }
+    for (const [name, value] of Object.entries(headers)) {
+      reply.header(name, name === "Link" && of_version.Link !== undefined ? `${value}, ${of_version.Link}` : value);
+    }
+    if (bodyIsUnread(request)) reply.header("Connection", "close");
+    log({
+      id,
+      method: request.method,
+      path: request.url,
+      route: path,
+      status,
+      duration_ms: performance.now() - started,
+      version: version?.name ?? null,
+      agreement_id: agreement_id ?? null,
+      ip: request.ip,
+    });
+    if (status !== 204) reply.header("Content-Length", body.length);
+    return body.length === 0 || request.method === "HEAD" ? reply.send() : reply.send(body);
+  }
+
+  function sendError(exchange: Exchange, error: unknown): FastifyReply {
+    const { status, body, headers, cause } = answerTo(error);
+    if (cause !== null) error_log.error({ error: describe(cause) }, "a request failed");
+    return send(exchange, { answer: { status, headers, body: exchange.is_static ? "" : JSON.stringify(body) } });
+  }
+
+  return { send, sendError };
+}
+
+/** The reply as it leaves: JSON, or a static resource in its own type. */
+export function written({ status, body, headers = {}, type }: Reply): Answer {
+  if (type === undefined) return { status, headers, body: body === undefined ? "" : JSON.stringify(body) };
+  return {
+    status,
+    headers: { ...headers, "Content-Type": type },
+    body: Buffer.isBuffer(body) ? body : String(body ?? ""),
+  };
+}
+
+/** Refused before its body was read: what still comes must not be taken for the next request. */
+const bodyIsUnread = ({ raw }: FastifyRequest): boolean =>
+  !raw.complete && (raw.headers["transfer-encoding"] !== undefined || Number(raw.headers["content-length"] ?? 0) > 0);
+
+/** What a log may know of an error: never parameters, which may hold card data. */
+function describe(error: unknown): object {
+  const { message, code, stack } = (error ?? {}) as { message?: string; code?: string; stack?: string };
+  return { message, code, at: stack?.split("\n").slice(1, 4) };
+}
+
+/** Requests that Node's own parser refuses never reach a route: answered in the same words, then closed. */
+export function refuseRawRequest(error: Error & { code?: string }, socket: Socket): void {
+  const code =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "headers_too_large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "request_timeout"
+        : "malformed_request";
+  const { status, body } = answerTo(new Refused(code));
+  const text = JSON.stringify(body);
+  if (!socket.writable) return void socket.destroy();
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=UTF-8\r\n` +
+      `Content-Length: ${text.length}\r\nX-Request-Id: ${ulid(new Date())}\r\nConnection: close\r\n\r\n${text}`,
+  );
+}
