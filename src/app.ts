@@ -2,10 +2,12 @@
 // Tests build the very same app.
 
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
+import type pg from "pg";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
-import { type Config, ownVersion } from "./config.ts";
+import { type Config, isLoopback, ownVersion } from "./config.ts";
 import type { Transaction } from "./domain/transaction.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
@@ -26,7 +28,7 @@ import { ownCertificate } from "./tls.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
 import { startDue, startForgetting } from "./work/due.ts";
-import { startLeases } from "./work/leases.ts";
+import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
 import { startRepairs } from "./work/operations.ts";
 
@@ -59,30 +61,54 @@ const writer_settings =
   "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan";
 // How long a stop waits for acquirers to answer; what is left then is repaired by the next start.
 const drain_ms = 35_000;
+const drain_check_ms = 20;
 const clock_check_ms = 200;
 
-/** Everything, listening. Throws when the database cannot be reached or a port is taken. */
-export async function startApp({ config, database_url, log, simulator_latency_ms }: Options): Promise<App> {
-  const url = database_url;
-  const max = Math.max(4, Math.floor(connections_max / config.processes) - 2 * writer_connections);
-  const pool = createPool({ url, max, name: "api" });
-  const writer = createPool({ url, max: writer_connections, name: "writer", settings: writer_settings });
-  const simulator_pool = createPool({ url, max: writer_connections, name: "simulator" });
-  const pools = [pool, writer, simulator_pool];
-  const endPools = () => Promise.all(pools.map((each) => each.end()));
+/** Everything, listening. Throws when the database cannot be reached or a port is taken; nothing is left running then. */
+export async function startApp(options: Options): Promise<App> {
+  const parts: Parts = { pools: [], leases: null, faces: [], works: [], running: new Set() };
   try {
-    await migrate(pool);
+    return await assemble(options, parts);
   } catch (error) {
-    await endPools();
+    await stopAll(parts);
     throw error;
   }
+}
+
+/** What has to be stopped, as far as it has been started. */
+type Parts = {
+  readonly pools: pg.Pool[];
+  leases: Leases | null;
+  readonly faces: FastifyInstance[];
+  readonly works: { readonly stop: () => Promise<void> }[];
+  readonly running: Services["running"];
+};
+
+async function stopAll({ pools, leases, faces, works, running }: Parts): Promise<void> {
+  await Promise.all(faces.map((face) => face.close()));
+  const deadline = performance.now() + drain_ms;
+  while (running.size > 0 && performance.now() < deadline) await sleep(drain_check_ms);
+  await Promise.all(works.map((work) => work.stop()));
+  await leases?.stop();
+  await Promise.all(pools.map((pool) => pool.end()));
+}
+
+async function assemble({ config, database_url, log, simulator_latency_ms }: Options, parts: Parts): Promise<App> {
+  const open = (name: string, max: number, settings?: string): pg.Pool => {
+    const opened = createPool({ url: database_url, max, name, settings });
+    parts.pools.push(opened);
+    return opened;
+  };
+  const pool = open("api", Math.max(4, Math.floor(connections_max / config.processes) - 2 * writer_connections));
+  const writer = open("writer", writer_connections, writer_settings);
+  const simulator_pool = open("simulator", writer_connections);
+  await migrate(pool);
 
   const clock = movableClock(config.test_clock ? await readClock(pool) : 0);
   const seal = createSeal(masterKey(config.master_key_file, config.mode === "start"));
-  const metrics = createMetrics();
   const addresses: Addresses = { api_url: "", window_url: "", manager_url: "", metrics_url: "" };
-  const simulator = createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 });
   const leases = await startLeases({ pool });
+  parts.leases = leases;
   let nudge = (): void => {};
   const services: Services = {
     pool,
@@ -92,70 +118,49 @@ export async function startApp({ config, database_url, log, simulator_latency_ms
     seal,
     directory: createDirectory({ pool, seal, now: clock.now }),
     addresses,
-    simulator,
+    simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
     health: createHealth(),
     process_id: () => leases.process_id,
-    running: new Set(),
+    running: parts.running,
     callbackBody: (transaction: Transaction) => JSON.stringify(presentPayment(transaction, addresses)),
     nudge: () => nudge(),
     log,
   };
 
-  const endpoints = endpointsOf({ signup: config.signup, program_version: ownVersion() });
+  const metrics = createMetrics();
   const tls = await tlsOf(config);
+  // On loopback everybody is this machine.
+  const transport = { tls, proxies: isLoopback(config.host) ? null : config.trust_proxy };
   const api = createServer({
     services,
-    endpoints,
+    endpoints: endpointsOf({ signup: config.signup, program_version: ownVersion() }),
     trust_proxy: config.trust_proxy,
-    tls,
+    transport,
     log: (line) => {
       metrics.observe(line);
       log.request(line);
     },
   });
-  const window = windowNotYet(tls);
-  const manager = managerNotYet(tls);
-  const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock });
-  const faces = [api, window, manager, metrics_face];
-  const closeFaces = () => Promise.all(faces.map((face) => face.close()));
-  try {
-    const { host, ports, urls } = config;
-    const listening = async (face: FastifyInstance, port: number, public_url: string | null): Promise<string> => {
-      const local = await face.listen({ host, port });
-      return public_url ?? local.replace(/\/$/, "");
-    };
-    addresses.api_url = await listening(api, ports.api, urls.api);
-    addresses.window_url = await listening(window, ports.window, urls.window);
-    addresses.manager_url = await listening(manager, ports.manager, urls.manager);
-    addresses.metrics_url = await listening(metrics_face, ports.metrics, null);
-  } catch (error) {
-    await closeFaces();
-    await leases.stop();
-    await endPools();
-    throw error;
-  }
+  const window = windowNotYet(transport);
+  const manager = managerNotYet(transport);
+  const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock, tls });
+  parts.faces.push(api, window, manager, metrics_face);
+  const { host, ports, urls } = config;
+  const listening = async (face: FastifyInstance, port: number, public_url: string | null): Promise<string> => {
+    const local = await face.listen({ host, port });
+    return public_url ?? local.replace(/\/$/, "");
+  };
+  addresses.api_url = await listening(api, ports.api, urls.api);
+  addresses.window_url = await listening(window, ports.window, urls.window);
+  addresses.manager_url = await listening(manager, ports.manager, urls.manager);
+  addresses.metrics_url = await listening(metrics_face, ports.metrics, null);
 
   const callbacks = startCallbacks({ services, leases, settings: { allow_private: config.allow_private_callbacks } });
   nudge = callbacks.nudge;
-  const loops = [startRepairs(services, leases), startDue(services, leases), startForgetting(services)];
-  if (config.test_clock) loops.push(clockFollower(services));
-
-  return {
-    services,
-    addresses,
-    api,
-    async stop() {
-      await closeFaces();
-      const deadline = performance.now() + drain_ms;
-      while (services.running.size > 0 && performance.now() < deadline)
-        await new Promise((done) => setTimeout(done, 20));
-      await Promise.all(loops.map((loop) => loop.stop()));
-      await callbacks.stop();
-      await leases.stop();
-      await endPools();
-    },
-  };
+  parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
+  if (config.test_clock) parts.works.push(clockFollower(services));
+  return { services, addresses, api, stop: () => stopAll(parts) };
 }
 
 /** Tests may move the clock through any process: all follow. */
@@ -170,8 +175,11 @@ const clockFollower = ({ pool, clock, log }: Services) =>
     },
   });
 
-async function tlsOf({ tls, tls_min, data_dir, host }: Config) {
+async function tlsOf({ tls, tls_min, data_dir, host, urls }: Config) {
   if (tls === null) return null;
-  if (tls === "self") return { ...(await ownCertificate(data_dir, host)), min_version: tls_min };
+  if (tls === "self") {
+    const named = Object.values(urls).flatMap((url) => (url === null ? [] : [new URL(url).hostname]));
+    return { ...(await ownCertificate(data_dir, [host, ...named])), min_version: tls_min };
+  }
   return { cert: readFileSync(tls.cert_file, "utf8"), key: readFileSync(tls.key_file, "utf8"), min_version: tls_min };
 }

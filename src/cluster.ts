@@ -1,7 +1,8 @@
-// Several processes behind the same ports: this one only minds the others.
+// What serves: an app in this process, or several processes behind the same ports, which this one only minds.
 
 import cluster, { type Worker } from "node:cluster";
-import { type Addresses, startApp } from "./app.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
 import { gatherMetrics } from "./gather.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
@@ -11,7 +12,7 @@ import { whatToDo } from "./trouble.ts";
 export type Running = { readonly addresses: Readonly<Addresses>; readonly stop: () => Promise<void> };
 
 type Task = { readonly config: Config; readonly database_url: string };
-type Options = Task & { readonly log: Log };
+export type Options = Task & { readonly log: Log };
 
 /** What the minding process and its workers tell each other, beside metrics (gather.ts). */
 type ToWorker = ({ readonly kind: "begin" } & Task) | { readonly kind: "stop" };
@@ -21,8 +22,20 @@ type FromWorker =
 
 // A process that dies is replaced; one that dies again at once shall not keep the machine busy.
 const restart_pause_ms = 1_000;
-// A worker drains for 35 s at most; one that takes longer than this hangs.
+// An app drains for 35 s at most; one that takes longer than this hangs, and what it leaves is repaired by the next start.
 const stop_patience_ms = 60_000;
+// A worker that cannot even give up by itself is killed after this much more.
+const kill_margin_ms = 5_000;
+
+/** An app in this process. Its many parts are loaded only here: the tools, and the process that minds others, do without. */
+export async function startAlone(task: Options): Promise<App> {
+  const { startApp } = await import("./app.ts");
+  const app = await startApp(task);
+  return {
+    ...app,
+    stop: () => Promise.race([app.stop(), sleep(stop_patience_ms, undefined, { ref: false })]),
+  };
+}
 
 /** Starts `config.processes` workers behind the same ports. When one of them cannot, none is left. */
 export async function runMany({ config, database_url, log }: Options): Promise<Running> {
@@ -33,11 +46,26 @@ export async function runMany({ config, database_url, log }: Options): Promise<R
     tell(worker, { kind: "begin", config, database_url });
     const addresses = await begun(worker);
     serving.add(worker);
+    worker.once("exit", (code, signal) => {
+      serving.delete(worker);
+      if (stopping) return;
+      log.error({ worker: worker.process.pid, code, signal }, "a process ended by itself and is replaced");
+      void replace();
+    });
     return addresses;
   };
-  const replace = (): void => {
-    if (stopping) return;
-    start().catch((error: unknown) => log.error({ error: String(error) }, "a process could not be replaced"));
+  /** Tries until one serves: the database may be away for a while. */
+  const replace = async (): Promise<void> => {
+    for (;;) {
+      await sleep(restart_pause_ms);
+      if (stopping) return;
+      try {
+        await start();
+        return;
+      } catch (error) {
+        if (!stopping) log.error({ error: String(error) }, "a process could not be replaced; trying again");
+      }
+    }
   };
   const stop = async (): Promise<void> => {
     stopping = true;
@@ -45,22 +73,15 @@ export async function runMany({ config, database_url, log }: Options): Promise<R
     await Promise.all(workers.map(ended));
   };
   gatherMetrics(() => [...serving]);
-  let addresses: Addresses;
   try {
     // The first one migrates; the others find that done.
-    addresses = await start();
+    const addresses = await start();
     await Promise.all(Array.from({ length: config.processes - 1 }, start));
+    return { addresses, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  cluster.on("exit", (worker, code, signal) => {
-    serving.delete(worker);
-    if (stopping) return;
-    log.error({ pid: worker.process.pid, code, signal }, "a process ended by itself and is replaced");
-    setTimeout(replace, restart_pause_ms);
-  });
-  return { addresses, stop };
 }
 
 function begun(worker: Worker): Promise<Addresses> {
@@ -82,7 +103,7 @@ function tell(worker: Worker, message: ToWorker): void {
 function ended(worker: Worker): Promise<void> {
   return new Promise((done) => {
     if (worker.isDead()) return done();
-    const hangs = setTimeout(() => worker.process.kill("SIGKILL"), stop_patience_ms);
+    const hangs = setTimeout(() => worker.process.kill("SIGKILL"), stop_patience_ms + kill_margin_ms);
     worker.once("exit", () => {
       clearTimeout(hangs);
       done();
@@ -99,7 +120,7 @@ export function runWorker(): void {
   let stop = async (): Promise<void> => {};
   const begin = async ({ config, database_url }: Task): Promise<void> => {
     const log = config.mode === "start" ? readableLog() : jsonLog();
-    const starting = startApp({ config, database_url, log });
+    const starting = startAlone({ config, database_url, log });
     stop = async () => (await starting).stop();
     say({ kind: "serving", addresses: (await starting).addresses });
   };

@@ -4,7 +4,9 @@ import cluster, { type Worker } from "node:cluster";
 import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from "prom-client";
 
 // A process that takes longer is left out; `coolpay_processes` tells that one is missing.
-const answer_timeout_ms = 2_000;
+const figures_timeout_ms = 2_000;
+// Whoever asks for all figures waits longer than for those of one process, or a process that hangs would hide all others.
+const all_figures_timeout_ms = 5_000;
 
 type Figures = MetricObjectWithValues<MetricValue<string>>[];
 
@@ -15,7 +17,7 @@ type Message =
   | { readonly kind: "all figures"; readonly id: number; readonly text: string };
 
 /** Questions that were sent and wait for their answer; null: it did not come in time. */
-function questions<Answer>() {
+function questions<Answer>(timeout_ms: number) {
   const waiting = new Map<number, (answer: Answer | null) => void>();
   let last_id = 0;
   return {
@@ -28,7 +30,7 @@ function questions<Answer>() {
           waiting.delete(id);
           done(answer);
         };
-        const late = setTimeout(() => end(null), answer_timeout_ms);
+        const late = setTimeout(() => end(null), timeout_ms);
         waiting.set(id, end);
         send(id);
       }),
@@ -39,7 +41,7 @@ function questions<Answer>() {
 /** The text of `/metrics`: of this process alone, or in a worker of all that serve. */
 export function metricsText(registry: Registry): () => Promise<string> {
   if (!cluster.isWorker) return () => registry.metrics();
-  const asked = questions<string>();
+  const asked = questions<string>(all_figures_timeout_ms);
   const send = (message: Message): void => void process.send?.(message);
   process.on("message", async (message: Message) => {
     if (message.kind === "figures wanted")
@@ -55,7 +57,7 @@ export function metricsText(registry: Registry): () => Promise<string> {
 
 /** In the minding process: asks those that serve, and adds up. */
 export function gatherMetrics(serving: () => readonly Worker[]): void {
-  const asked = questions<Figures>();
+  const asked = questions<Figures>(figures_timeout_ms);
   const send = (worker: Worker, message: Message): void => {
     if (worker.isConnected()) worker.send(message);
   };

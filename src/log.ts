@@ -38,8 +38,10 @@ function safeText(text: string): string {
 function safe(value: unknown, depth = 0): unknown {
   if (typeof value === "string") return safeText(value);
   if (typeof value === "number" || typeof value === "bigint") {
-    const text = safeText(String(value));
-    return text === String(value) && typeof value === "number" ? value : text;
+    // The digits of a fraction, such as a duration's, are nobody's card number.
+    const whole = typeof value === "number" ? String(Math.trunc(value)) : String(value);
+    const text = safeText(whole);
+    return text === whole && typeof value === "number" ? value : text;
   }
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();

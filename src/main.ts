@@ -1,14 +1,15 @@
 // The command line: `coolpay start` on a laptop, `coolpay serve` in production, and the operator's tools.
 
 import cluster from "node:cluster";
-import { startApp } from "./app.ts";
 import { audit } from "./audit.ts";
-import { type Running, runMany, runWorker } from "./cluster.ts";
+import { type Options, type Running, runMany, runWorker, startAlone } from "./cluster.ts";
 import { type Config, type Mode, readConfig, settings } from "./config.ts";
 import { makeDemo } from "./demo.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
+import { createUser, readPassword } from "./new-user.ts";
+import { createSeal, masterKey } from "./services/seal.ts";
 import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
-import { migrate } from "./storage/migrate.ts";
+import { migrate, oldestSealedKey } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { whatToDo } from "./trouble.ts";
 import { demoKey, paymentCount, welcome } from "./welcome.ts";
@@ -19,6 +20,8 @@ const usage = `coolpay <command>
   serve      the strict form for production: your PostgreSQL, your secrets, your addresses
   migrate    brings the database's tables up to date
   audit      recomputes every payment from its operations and compares: the books must balance
+  user create <e-mail> <name>
+             a user, whoever may sign up; the password is read from standard input
   help       this text
 
 Settings (environment variables):
@@ -28,9 +31,10 @@ ${Object.entries(settings)
   .join("\n")}
 `;
 
-const commands: Readonly<Record<string, () => Promise<number>>> = {
-  start: () => run(configFor("start")),
-  serve: () => run(configFor("serve")),
+/** Each is given the words after its name, and answers the exit status. */
+const commands: Readonly<Record<string, (words: readonly string[]) => Promise<number>>> = {
+  start: async () => run(configFor("start")),
+  serve: async () => run(configFor("serve")),
   migrate: () =>
     withDatabase(async (url) => {
       const pool = createPool({ url, max: 2, name: "migrate" });
@@ -42,9 +46,22 @@ const commands: Readonly<Record<string, () => Promise<number>>> = {
     withDatabase(async (url) => {
       const { differences } = await audit(url);
       for (const line of differences) console.log(line);
-      console.log(differences.length === 0 ? "books balance" : `${differences.length} differences`);
+      const { length } = differences;
+      console.log(length === 0 ? "books balance" : `${length} ${length === 1 ? "difference" : "differences"}`);
       return differences.length === 0 ? 0 : 1;
     }),
+  user: async ([verb, email, ...name]) => {
+    if (verb !== "create" || email === undefined || name.length === 0) {
+      console.error("Say who it is: coolpay user create <e-mail> <name>");
+      return 2;
+    }
+    const password = await readPassword();
+    const own = configFor("start");
+    return withDatabase(async (database_url) => {
+      await checkKey(own, database_url);
+      return createUser({ own, database_url }, { email, name: name.join(" "), password });
+    });
+  },
   help: async () => {
     console.log(usage);
     return 0;
@@ -90,40 +107,60 @@ async function run(config: Config): Promise<number> {
   return 0;
 }
 
-type Beginning = { config: Config; database_url: string; log: Log; first_start: boolean; began: number };
+const serving = (options: Options): Promise<Running> =>
+  options.config.processes === 1 ? startAlone(options) : runMany(options);
+
+type Beginning = Options & { readonly first_start: boolean; readonly began: number };
 
 /** Everything runs and has been announced. */
 async function begin({ config, database_url, log, first_start, began }: Beginning): Promise<Running> {
   if (config.tls !== null && config.tls_min !== "TLSv1.2")
     log.warn({ tls_min: config.tls_min }, "TLS older than 1.2 is served for old clients: it is not safe any more");
+  await checkKey(config, database_url);
   if (config.mode === "serve") {
-    const running =
-      config.processes === 1
-        ? await startApp({ config, database_url, log })
-        : await runMany({ config, database_url, log });
+    const running = await serving({ config, database_url, log });
     log.info({ ...running.addresses, processes: config.processes }, "serving");
     return running;
   }
   let announced = false;
-  const app = await startApp({ config: { ...config, processes: 1 }, database_url, log: lateLog(log, () => announced) });
+  const late = lateLog(log, () => announced);
+  // The demo moves the clock of its process into the past: nothing else may move it meanwhile.
+  const alone = { ...config, processes: 1, test_clock: false };
+  const app = await startAlone({ config: alone, database_url, log: late });
   let running: Running = app;
-  let stop = app.stop;
+  let { stop } = app;
   try {
-    if (config.demo) await makeDemo(app, config.signup);
+    const made = config.demo && (await makeDemo(app, config.signup));
     const facts = { api_key: config.demo ? await demoKey(app) : null, payments: await paymentCount(app) };
-    if (config.processes > 1) {
-      await app.stop();
+    if (config.processes > 1 || config.test_clock) {
       stop = async () => {};
-      running = await runMany({ config, database_url, log });
+      await app.stop();
+      running = await serving({ config, database_url, log: late });
     }
     const took_ms = performance.now() - began;
-    console.log(welcome({ config, addresses: running.addresses, first_start, took_ms, ...facts }));
+    const { addresses } = running;
+    console.log(welcome({ config, addresses, first_start: first_start || made, took_ms, ...facts }));
   } catch (error) {
     await stop();
     throw error;
   }
   announced = true;
   return running;
+}
+
+/**
+ * Throws `SealError` when the database's secrets were sealed with another master key, or there is none: it would show
+ * only when a request needs one. A key is made where nothing was sealed yet.
+ */
+async function checkKey({ mode, master_key_file }: Config, database_url: string): Promise<void> {
+  const pool = createPool({ url: database_url, max: 1, name: "start" });
+  try {
+    const sealed = await oldestSealedKey(pool);
+    const seal = createSeal(masterKey(master_key_file, mode === "start" && sealed === null));
+    if (sealed !== null) seal.open(sealed, "api_key");
+  } finally {
+    await pool.end();
+  }
 }
 
 /** The demo's own requests are not announced as anybody's. */
@@ -149,18 +186,19 @@ function asked(): Promise<void> {
 
 async function main(): Promise<void> {
   if (cluster.isWorker) return runWorker();
-  const name = process.argv[2] ?? "help";
-  const command = commands[name];
+  const [name = "help", ...words] = process.argv.slice(2);
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
     console.error(`${name} is not a command of coolpay.\n\n${usage}`);
     process.exitCode = 2;
     return;
   }
+  // Not left to Node: a start that failed half-way, or a stop that lost its patience, leaves something at work.
   try {
-    process.exitCode = await command();
+    process.exit(await command(words));
   } catch (error) {
     console.error(whatToDo(error));
-    process.exitCode = 1;
+    process.exit(1);
   }
 }
 

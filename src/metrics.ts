@@ -1,14 +1,15 @@
 // The listener that is not public: is the process alive (/healthz), can it serve (/readyz), what has it done (/metrics,
 // in Prometheus' text format), and, where tests may move time, /clock.
 
-import Fastify, { type FastifyInstance } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { createListener, type Tls } from "./api/listener.ts";
 import type { RequestLine } from "./api/request-log.ts";
 import { metricsText } from "./gather.ts";
 import type { Services } from "./services/services.ts";
 import { backlog } from "./storage/backlog.ts";
 import { moveClock } from "./storage/clock.ts";
-import { missingMigrations } from "./storage/migrate.ts";
+import { compareMigrations } from "./storage/migrate.ts";
 
 export type Metrics = {
   readonly registry: Registry;
@@ -55,13 +56,19 @@ const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 /** Anything may be sent as a method; a label must not grow with it. */
 const known = (method: string): string => (methods.has(method) ? method : "other");
 
-type Options = { readonly services: Services; readonly metrics: Metrics; readonly test_clock: boolean };
+type Options = {
+  readonly services: Services;
+  readonly metrics: Metrics;
+  readonly test_clock: boolean;
+  readonly tls: Tls | null;
+};
 
 const advance_s_max = 10 * 366 * 86_400;
 
-export function metricsServer({ services, metrics, test_clock }: Options): FastifyInstance {
+export function metricsServer({ services, metrics, test_clock, tls }: Options): FastifyInstance {
   observeBacklog(services, metrics);
-  const server = Fastify({ logger: false });
+  // Never public: who watches over this machine is not among the proxies.
+  const server = createListener({ tls, proxies: null });
   server.get("/healthz", () => ({ status: "ok" }));
   server.get("/readyz", async (_request, reply) => {
     const status = await readiness(services);
@@ -74,9 +81,10 @@ export function metricsServer({ services, metrics, test_clock }: Options): Fasti
   return server;
 }
 
+/** A database that a newer release has migrated is served on: that release takes over when the operator says so. */
 async function readiness({ pool }: Services): Promise<string> {
   try {
-    const missing = await missingMigrations(pool);
+    const { missing } = await compareMigrations(pool);
     return missing.length === 0 ? "ready" : `the database lacks migrations: ${missing.join(", ")}`;
   } catch {
     return "the database does not answer";

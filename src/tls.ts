@@ -1,5 +1,5 @@
 // A certificate of our own making (COOLPAY_TLS=self): 4096-bit RSA, SHA-256, kept in the data folder and made anew when it
-// has expired or the host has changed.
+// has expired or its hosts have changed.
 
 import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,45 +21,48 @@ export const certificateFile = (data_dir: string): string => join(data_dir, "tls
 
 type Pair = { readonly cert: string; readonly key: string };
 
-/** PEM texts of the certificate and its private key. */
-export async function ownCertificate(data_dir: string, host: string): Promise<Pair> {
+/** PEM texts of the certificate and its private key. It names these hosts and this machine. */
+export async function ownCertificate(data_dir: string, hosts: readonly string[]): Promise<Pair> {
   const cert_file = certificateFile(data_dir);
   const key_file = join(data_dir, "tls", "key.pem");
   if (existsSync(cert_file) && existsSync(key_file)) {
     const kept = { cert: readFileSync(cert_file, "utf8"), key: readFileSync(key_file, "utf8") };
-    if (isGood(kept, host)) return kept;
+    if (isGood(kept, hosts)) return kept;
   }
-  const made = await makeCertificate(host);
+  // First, because a key takes seconds to make.
   mkdirSync(join(data_dir, "tls"), { recursive: true, mode: 0o700 });
+  const made = await makeCertificate(hosts);
   rmSync(key_file, { force: true });
   writeFileSync(key_file, made.key, { mode: 0o600 });
   writeFileSync(cert_file, made.cert);
   return made;
 }
 
-/** They belong together, name the host and have not expired; a half-written pair is not good. */
-function isGood({ cert: pem, key }: Pair, host: string): boolean {
+/** They belong together, name every host and have not expired; a half-written pair is not good. */
+function isGood({ cert: pem, key }: Pair, hosts: readonly string[]): boolean {
   try {
     const cert = new NodeCertificate(pem);
-    const named = isIP(host) === 0 ? cert.checkHost(host) : cert.checkIP(host);
-    return named !== undefined && Date.parse(cert.validTo) > Date.now() && cert.checkPrivateKey(createPrivateKey(key));
+    const isNamed = (host: string): boolean =>
+      (isIP(bare(host)) === 0 ? cert.checkHost(host) : cert.checkIP(bare(host))) !== undefined;
+    return hosts.every(isNamed) && Date.parse(cert.validTo) > Date.now() && cert.checkPrivateKey(createPrivateKey(key));
   } catch {
     return false;
   }
 }
 
-async function makeCertificate(host: string): Promise<Pair> {
+/** An IPv6 address stands in brackets in a URL. */
+const bare = (host: string): string => host.replace(/^\[|\]$/g, "");
+
+async function makeCertificate(hosts: readonly string[]): Promise<Pair> {
   // Loaded only where it is needed: most installations bring their own certificate. The library wants its polyfill first.
   await import("reflect-metadata");
   const x509 = await import("@peculiar/x509");
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
-  const names = [
-    { type: "dns" as const, value: "localhost" },
-    { type: "ip" as const, value: "127.0.0.1" },
-    { type: "ip" as const, value: "::1" },
-    { type: isIP(host) === 0 ? ("dns" as const) : ("ip" as const), value: host },
-  ];
+  const names = [...new Set(["localhost", "127.0.0.1", "::1", ...hosts.map(bare)])].map((value) => ({
+    type: isIP(value) === 0 ? ("dns" as const) : ("ip" as const),
+    value,
+  }));
   const cert = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)))
       .toString("hex")

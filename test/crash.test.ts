@@ -11,6 +11,7 @@ import pg from "pg";
 import { audit } from "../src/audit.ts";
 import { startEmbedded } from "../src/storage/embedded.ts";
 import { clientFor } from "./support/app.ts";
+import { type Received, Receiver } from "./support/receiver.ts";
 import type { Start, Started } from "./support/server-process.ts";
 
 const payments = 500;
@@ -52,13 +53,13 @@ type Acknowledged = {
 
 type Credentials = { readonly authorization: string; readonly account_id: number };
 
-async function newMerchant(api_url: string): Promise<Credentials> {
+async function newMerchant(api_url: string, callback_url: string): Promise<Credentials> {
   const email = "ida@shop.example";
   const password = "smoke and mirrors 17";
   const basic = (text: string) => `Basic ${Buffer.from(text).toString("base64")}`;
   await clientFor(api_url, {})("POST", "/users", { body: { name: "Ida", email, password } });
   const user = clientFor(api_url, { Authorization: basic(`${email}:${password}`) });
-  const account = await user("POST", "/accounts", { body: { shop_name: "Shop", contact_email: email } });
+  const account = await user("POST", "/accounts", { body: { shop_name: "Shop", contact_email: email, callback_url } });
   assert.equal(account.status, 201, account.text);
   const agreements = await user("GET", "/agreements");
   return { authorization: basic(`:${agreements.body[0].api_key}`), account_id: account.body.id };
@@ -127,6 +128,15 @@ async function noteCut(url: string, cut: Cut): Promise<void> {
   }
 }
 
+/** In the order in which they first came: which payment, which operation. A repeat has the same `webhook-id`. */
+function firstOfEach(received: readonly Received[]): { readonly id: number; readonly operation: number }[] {
+  const first = new Map(received.toReversed().map((callback) => [callback.headers["webhook-id"], callback]));
+  return received
+    .filter((callback) => first.get(callback.headers["webhook-id"]) === callback)
+    .map(({ raw }) => JSON.parse(raw))
+    .map(({ id, operations }) => ({ id, operation: operations.at(-1).id }));
+}
+
 for (const victims of ["the server", "the server and the database"] as const) {
   test(`kill -9 of ${victims} during ${payments} payments loses nothing and doubles nothing`, async () => {
     const data_dir = mkdtempSync(join(tmpdir(), "coolpay crash-"));
@@ -134,10 +144,12 @@ for (const victims of ["the server", "the server and the database"] as const) {
     const acknowledged: Acknowledged = { payments: new Set(), settled: new Map(), begun: new Set() };
     const cut: Cut = { before_ask: new Set(), during_ask: new Set(), before_settle: new Set() };
     let credentials: Credentials | null = null;
+    const receiver = await new Receiver().start();
+    after(() => receiver.stop());
 
     for (let cycle = 0; cycle < cycles; cycle++) {
       const server = await start(data_dir);
-      credentials ??= await newMerchant(server.api_url);
+      credentials ??= await newMerchant(server.api_url, receiver.url);
       const count = begun_per_cycle;
       const { done, finished } = await load(server.api_url, credentials, { acknowledged, from: cycle * count, count });
       // Somewhere in the middle of it.
@@ -193,6 +205,19 @@ for (const victims of ["the server", "the server and the database"] as const) {
         `SELECT transaction, verb FROM simulator.book WHERE outcome = 'approved' GROUP BY transaction, verb HAVING count(*) > 1`,
       );
       assert.deepEqual(twice, [], "nothing was sent twice");
+
+      const waiting = "SELECT id FROM callbacks WHERE state <> 'delivered'";
+      while ((await query(server.database_url, waiting)).length > 0) {
+        assert.ok(performance.now() < deadline, "a callback is not delivered");
+        await sleep(200);
+      }
+      const told = firstOfEach(receiver.received);
+      assert.equal(told.length, rows.length, "every operation was told of");
+      for (const id of known) {
+        const sequence = told.filter((callback) => callback.id === id).map(({ operation }) => operation);
+        assert.deepEqual(sequence, sequence.toSorted(), `in order, of payment ${id}`);
+      }
+      console.log(`${told.length} callbacks came, ${receiver.received.length - told.length} of them more than once`);
     } finally {
       server.process.send("stop");
       await ended(server.process);

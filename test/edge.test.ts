@@ -2,7 +2,10 @@
 // answers have in common. Through real HTTP, as a merchant's developer sees it.
 
 import assert from "node:assert/strict";
+import { duplexPair } from "node:stream";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { createListener } from "../src/api/listener.ts";
 import { type Answer, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { type Key, newKey } from "./support/members.ts";
 import { basic, type RawAnswer, type RawClient, type RawHeaders, rawClient, spoken } from "./support/raw.ts";
@@ -324,6 +327,26 @@ describe("every answer", () => {
     assert.equal(await type("coolpay-python-client, v1.0.1"), "application/json");
     assert.equal(await type("quickpay-python-client, v2.0.0", "/payments"), "application/json");
     assert.equal(await type("my coolpay-python-client"), "application/json; charset=UTF-8");
+  });
+});
+
+describe("plain HTTP", () => {
+  test("is for this machine and for the proxies that were named", async () => {
+    const server = createListener({ tls: null, proxies: ["192.0.2.0/28"] });
+    server.get("/", () => "served");
+    await server.ready();
+    /** A connection as it would come from there. */
+    const answered = async (remoteAddress: string): Promise<string> => {
+      const [ours, theirs] = duplexPair();
+      server.server.emit("connection", Object.assign(theirs, { remoteAddress, destroySoon: () => theirs.end() }));
+      ours.write("GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n");
+      return (await text(ours)).replace(/\r\n\r\n.*/s, "").split("\r\n")[0] ?? "";
+    };
+    for (const address of ["127.0.0.1", "::1", "::ffff:127.0.0.1", "192.0.2.1", "::ffff:192.0.2.15"])
+      assert.equal(await answered(address), "HTTP/1.1 200 OK", address);
+    for (const address of ["192.0.2.16", "10.0.0.1", "2001:db8::1"])
+      assert.equal(await answered(address), "HTTP/1.1 403 Forbidden", address);
+    await server.close();
   });
 });
 

@@ -393,7 +393,7 @@ async function ask(sent: Sent, operation: Operation | null): Promise<RawAnswer> 
   );
   assert.ok(answer !== null, `no answer in ${answer_max_ms} ms\n${told(sent)}`);
   statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-  const wrong = wrongWith(answer, { method, operation });
+  const wrong = wrongWith(answer, { sent, operation });
   assert.ok(
     wrong.length === 0,
     `${wrong.join(", ")}\n${told(sent)}\n=> ${answer.status} ${answer.text.slice(0, 1_000)}`,
@@ -404,11 +404,12 @@ async function ask(sent: Sent, operation: Operation | null): Promise<RawAnswer> 
 // They come before any endpoint; the document does not repeat them at each.
 const met_anywhere = [413, 415, 431];
 
-type Judged = { readonly method: string; readonly operation: Operation | null };
+type Judged = { readonly sent: Sent; readonly operation: Operation | null };
 
-function wrongWith({ status, headers, text, body }: RawAnswer, { method, operation }: Judged): string[] {
+function wrongWith({ status, headers, text, body }: RawAnswer, { sent, operation }: Judged): string[] {
+  const { method, path } = sent;
   const agrees = operation?.answers.get(String(status));
-  const is_static = /^\/(docs|changelog)$/.test(operation?.path ?? "");
+  const is_static = /^\/(docs|changelog)(\?|$)/.test(path);
   const length = headers["content-length"];
   const rules: Record<string, boolean> = {
     "a 5xx": status < 500,

@@ -133,7 +133,7 @@ describe("the master key's file", () => {
       const file = join(folder, "wrong.key");
       writeFileSync(file, text);
       for (const make of [true, false]) {
-        assert.throws(() => masterKey(file, make), { message: "The master key must be 32 bytes, base64." });
+        assert.throws(() => masterKey(file, make), { message: `The master key in ${file} must be 32 bytes, base64.` });
       }
       assert.equal(readFileSync(file, "utf8"), text);
     });

@@ -1,10 +1,10 @@
 // Who calls: HTTP Basic in three forms (none, e-mail and password, empty user and API key; RFC 7617), and on whose
 // account. Reference: extensions, section 2.
 
-import { BlockList, isIP } from "node:net";
 import { type Agreement, type Method, may } from "../domain/access.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
 import type { Account, Directory, User } from "../services/directory.ts";
+import { addressesIn } from "./addresses.ts";
 import type { Scope } from "./endpoint.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -116,13 +116,5 @@ async function agreementOf(credentials: Credentials, wanted: Wanted, directory: 
 /** Is this address one of those (or in one of the ranges) that the agreement is restricted to? None: every address is. */
 export function addressAllowed({ ip_restriction }: Pick<Agreement, "ip_restriction">, ip: string): boolean {
   if (ip_restriction.length === 0) return true;
-  const list = new BlockList();
-  for (const { address } of ip_restriction) {
-    const [base = "", bits] = address.split("/");
-    const family = isIP(base) === 6 ? "ipv6" : "ipv4";
-    if (bits === undefined) list.addAddress(base, family);
-    else list.addSubnet(base, Number(bits), family);
-  }
-  const plain = ip.replace(/^::ffff:(?=\d+\.)/i, "");
-  return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+  return addressesIn(ip_restriction.map(({ address }) => address))(ip);
 }

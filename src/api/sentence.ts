@@ -1,13 +1,11 @@
 // A face that only says one sentence: what is not built yet says so, rather than pretending.
 
-import Fastify, { type FastifyInstance } from "fastify";
-import { httpsOptions, type Tls } from "./tls.ts";
+import type { FastifyInstance } from "fastify";
+import { createListener, type Transport } from "./listener.ts";
 
 /** Answers every request with the sentence and 501. */
-export function sayingOnly(sentence: string, tls: Tls | null): FastifyInstance {
-  const server = Fastify({ ...httpsOptions(tls), logger: false } as Parameters<
-    typeof Fastify
-  >[0]) as unknown as FastifyInstance;
+export function sayingOnly(sentence: string, transport: Transport): FastifyInstance {
+  const server = createListener(transport);
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", (_request, _payload, done) => done(null));
   server.setNotFoundHandler((_request, reply) =>

@@ -4,7 +4,7 @@
 // answer.ts.
 
 import { METHODS } from "node:http";
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { Refused } from "../domain/refusal.ts";
 import type { Actor, Services } from "../services/services.ts";
 import { type Answer, type Answering, answering, type Exchange, one, refuseRawRequest, written } from "./answer.ts";
@@ -15,10 +15,10 @@ import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
 import { claimOf, createOnce, type Once } from "./idempotency.ts";
 import { type Checked, compile } from "./input.ts";
+import { createListener, type Transport } from "./listener.ts";
 import { acceptsJson } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
 import { createThrottle } from "./throttle.ts";
-import { httpsOptions, type Tls } from "./tls.ts";
 import { type Version, versionNamed, versions } from "./versions/index.ts";
 
 export type ServerOptions = {
@@ -26,16 +26,10 @@ export type ServerOptions = {
   readonly endpoints: readonly Endpoint[];
   /** Proxies whose `X-Forwarded-*` is believed. */
   readonly trust_proxy: readonly string[];
-  readonly tls: Tls | null;
+  readonly transport: Transport;
   readonly log: RequestLog;
 };
 
-// A header line of a shop module is short; more is a mistake or an attack (431).
-const headers_bytes_max = 16_384;
-// Time for a request's headers, and for the whole request; an acquirer's time comes on top.
-const headers_timeout_ms = 20_000;
-const request_timeout_ms = 60_000;
-const keep_alive_ms = 65_000;
 const path_parameter_max = 500;
 
 type Route = {
@@ -52,20 +46,15 @@ export function createServer(options: ServerOptions): FastifyInstance {
     made ??= gateFor(options);
     return made;
   };
-  const server = Fastify({
-    ...httpsOptions(options.tls),
-    logger: false,
+  const server = createListener(options.transport, {
     trustProxy: options.trust_proxy.length > 0 ? [...options.trust_proxy] : false,
     rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
     routerOptions: { maxParamLength: path_parameter_max, caseSensitive: true },
     exposeHeadRoutes: false,
-    keepAliveTimeout: keep_alive_ms,
-    requestTimeout: request_timeout_ms,
-    http: { maxHeaderSize: headers_bytes_max, headersTimeout: headers_timeout_ms, requireHostHeader: false },
     clientErrorHandler: refuseRawRequest,
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) =>
       void handle(gate(), null, request, reply),
-  } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
+  });
 
   // Bodies are read by `readBody`, after the permission; Fastify shall leave them alone.
   server.removeAllContentTypeParsers();

@@ -1,8 +1,11 @@
 // The manager's listener. Its app is not built yet.
 
 import type { FastifyInstance } from "fastify";
+import type { Transport } from "../api/listener.ts";
 import { sayingOnly } from "../api/sentence.ts";
-import type { Tls } from "../api/tls.ts";
 
-export const notYet = (tls: Tls | null): FastifyInstance =>
-  sayingOnly("The manager is not built yet: everything that it will show can be read and done through the API.", tls);
+export const notYet = (transport: Transport): FastifyInstance =>
+  sayingOnly(
+    "The manager is not built yet: everything that it will show can be read and done through the API.",
+    transport,
+  );

@@ -33,12 +33,12 @@ export type Seal = {
 
 export class SealError extends Error {}
 
-const wrong_form = `The master key must be ${key_bytes} bytes, base64.`;
+const wrong_form = `must be ${key_bytes} bytes, base64`;
 // 32 bytes exactly: what is cut short or hexadecimal would be another key without a word.
 const key_form = /^[A-Za-z0-9+/]{43}=$/;
 
 export function createSeal(master: Buffer): Seal {
-  if (master.length !== key_bytes) throw new SealError(wrong_form);
+  if (master.length !== key_bytes) throw new SealError(`The master key ${wrong_form}.`);
   const key_id = createHash("sha256").update("coolpay key id").update(master).digest().subarray(0, key_id_bytes);
   return {
     close(text, purpose) {
@@ -88,7 +88,7 @@ export function masterKey(file: string, make: boolean): Buffer {
     makeKey(file);
   }
   const text = readFileSync(file, "utf8").trim();
-  if (!key_form.test(text)) throw new SealError(wrong_form);
+  if (!key_form.test(text)) throw new SealError(`The master key in ${file} ${wrong_form}.`);
   return Buffer.from(text, "base64");
 }
 

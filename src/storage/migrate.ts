@@ -9,14 +9,16 @@ const folder = new URL("./migrations/", import.meta.url);
 // Any number that nobody else uses: "coolpay" in hexadecimal, cut to 31 bits.
 const lock_key = 0x6f6f6c70;
 
+// Made the table whose rows hold sealed API keys.
+const agreements_migration = "0001_foundation.sql";
+
 // PostgreSQL's own form of 15.0.
 const server_version_min = 150_000;
 
 /** This database cannot be used; the message says why and what to do, in one sentence. */
 export class WrongDatabase extends Error {}
 
-/** The first connection of all: says in one sentence why there is none. */
-export async function reach(pool: pg.Pool): Promise<pg.PoolClient> {
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
   try {
     return await pool.connect();
   } catch (error) {
@@ -25,41 +27,83 @@ export async function reach(pool: pg.Pool): Promise<pg.PoolClient> {
   }
 }
 
+/** The first connection of all. Throws `WrongDatabase` when there is none, or its server is of no use. */
+export async function reach(pool: pg.Pool): Promise<pg.PoolClient> {
+  const client = await connect(pool);
+  try {
+    const { rows } = await client.query<{ server_version_num: string }>("SHOW server_version_num");
+    if (Number(rows[0]?.server_version_num) < server_version_min)
+      throw new WrongDatabase("This PostgreSQL is too old: CoolPay needs 15 or newer.");
+    return client;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}
+
 const migrationFiles = (): string[] =>
   readdirSync(folder)
     .filter((name) => /^\d{4}_.*\.sql$/.test(name))
     .sort();
 
-/** The migrations that this program knows and the database does not have. */
-export async function missingMigrations(db: pg.Pool | pg.PoolClient): Promise<string[]> {
+type Migrations = {
+  /** Known to this program, not applied to the database. */
+  readonly missing: readonly string[];
+  /** Applied to the database by a newer release. */
+  readonly unknown: readonly string[];
+};
+
+/** How this program and the database differ. */
+export async function compareMigrations(db: pg.Pool | pg.PoolClient): Promise<Migrations> {
+  const files = migrationFiles();
   const { rows } = await db.query<{ there: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS there");
-  if (rows[0]?.there !== true) return migrationFiles();
-  const applied = await db.query<{ name: string }>("SELECT name FROM migrations");
-  const names = new Set(applied.rows.map(({ name }) => name));
-  return migrationFiles().filter((name) => !names.has(name));
+  if (rows[0]?.there !== true) return { missing: files, unknown: [] };
+  const applied = (await db.query<{ name: string }>("SELECT name FROM migrations ORDER BY name")).rows;
+  const names = new Set(applied.map(({ name }) => name));
+  return {
+    missing: files.filter((name) => !names.has(name)),
+    unknown: [...names].filter((name) => !files.includes(name)),
+  };
 }
 
-/** Applies what is missing; answers how many that were. Throws when the database is newer than this program. */
-export async function migrate(pool: pg.Pool): Promise<number> {
-  const files = migrationFiles();
+/** The migrations that the database lacks. Throws `WrongDatabase` when it is newer than this program. */
+export async function missingMigrations(db: pg.Pool | pg.PoolClient): Promise<readonly string[]> {
+  const { missing, unknown } = await compareMigrations(db);
+  if (unknown.length === 0) return missing;
+  throw new WrongDatabase(
+    `The database is newer than this program: it holds migration ${unknown[0]}. Use the release that made it.`,
+  );
+}
+
+/**
+ * An API key of this database, sealed: who can open it has the right master key. Null where there is none yet. Throws
+ * `WrongDatabase` when the database is of no use.
+ */
+export async function oldestSealedKey(pool: pg.Pool): Promise<Buffer | null> {
   const client = await reach(pool);
   try {
-    const version = await client.query<{ server_version_num: string }>("SHOW server_version_num");
-    if (Number(version.rows[0]?.server_version_num) < server_version_min)
-      throw new WrongDatabase("This PostgreSQL is too old: CoolPay needs 15 or newer.");
-    await client.query("SELECT pg_advisory_lock($1)", [lock_key]);
-    await client.query(
-      'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
+    const missing = await missingMigrations(client);
+    if (missing.includes(agreements_migration)) return null;
+    const { rows } = await client.query<{ key_sealed: Buffer }>(
+      "SELECT key_sealed FROM agreements WHERE key_sealed IS NOT NULL ORDER BY id LIMIT 1",
     );
-    const { rows } = await client.query<{ name: string }>("SELECT name FROM migrations");
-    const applied = new Set(rows.map(({ name }) => name));
-    const unknown = [...applied].find((name) => !files.includes(name));
-    if (unknown !== undefined)
-      throw new WrongDatabase(
-        `The database is newer than this program: it holds migration ${unknown}. Use the release that made it.`,
-      );
+    return rows[0]?.key_sealed ?? null;
+  } finally {
+    client.release();
+  }
+}
 
-    const missing = files.filter((name) => !applied.has(name));
+/** Applies what is missing; answers how many that were. Throws `WrongDatabase` when the database is of no use. */
+export async function migrate(pool: pg.Pool): Promise<number> {
+  const client = await reach(pool);
+  try {
+    await client.query("SELECT pg_advisory_lock($1)", [lock_key]);
+    const missing = await missingMigrations(client);
+    if (missing.length > 0) {
+      await client.query(
+        'CREATE TABLE IF NOT EXISTS migrations (name text COLLATE "C" PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
+      );
+    }
     for (const name of missing) await apply(client, name);
     return missing.length;
   } finally {
