@@ -24,12 +24,27 @@ export type Measured = {
 
 let count = 0;
 
-function requestText({ authorization, method, path, body, unique, port }: Job): string {
-  count += 1;
-  const text = body?.replace("%", `${unique}${count}`) ?? "";
-  const length =
-    body === null ? "" : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n`;
-  return `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\nAccept-Version: v10\r\n${length}\r\n${text}`;
+/** What stands before and after the body of every request. */
+function requestsOf({ authorization, method, path, body, unique, port }: Job): () => string {
+  const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: ${authorization}\r\nAccept-Version: v10\r\n`;
+  if (body === null) return () => `${head}\r\n`;
+  return () => {
+    count += 1;
+    const text = body.replace("%", `${unique}${count}`);
+    return `${head}Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+  };
+}
+
+const answer_bytes_max = 65_536;
+const head_end = Buffer.from("\r\n\r\n");
+const length_name = Buffer.from("\r\nContent-Length: ");
+
+/** The whole length of the answer that begins there; infinite while its head is not whole. */
+function lengthOf(received: Buffer): number {
+  const end = received.indexOf(head_end);
+  const length = received.indexOf(length_name);
+  if (end < 0) return Number.POSITIVE_INFINITY;
+  return end + 4 + (length < 0 ? 0 : Number.parseInt(received.toString("latin1", length + 18, length + 26), 10));
 }
 
 function run(job: Job): Promise<Measured> {
@@ -37,33 +52,44 @@ function run(job: Job): Promise<Measured> {
   const latencies: number[] = [];
   const started = performance.now();
   const deadline = started + job.seconds * 1000;
+  const request = requestsOf(job);
 
   function one(): Promise<void> {
     return new Promise((done, failed) => {
-      const socket: Socket = connect({ port: job.port, host: "127.0.0.1", noDelay: true });
       let sent_at = 0;
-      let received = "";
+      let received: Buffer | null = null;
+      // Read into one buffer: an event and a new buffer for each answer would cost the server's share of the machine.
+      const onread = {
+        buffer: Buffer.alloc(answer_bytes_max),
+        callback(length: number, buffer: Uint8Array): boolean {
+          hear(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+          return true;
+        },
+      };
+      const socket: Socket = connect({ port: job.port, host: "127.0.0.1", noDelay: true, onread });
       const send = (): void => {
         sent_at = performance.now();
-        socket.write(requestText(job));
+        socket.write(request(), "latin1");
       };
       socket.on("connect", send);
       socket.on("error", failed);
-      socket.setEncoding("latin1");
-      socket.on("data", (chunk: string) => {
-        received += chunk;
-        const end = received.indexOf("\r\n\r\n");
-        if (end < 0) return;
-        const length = Number(/content-length: (\d+)/i.exec(received.slice(0, end))?.[1] ?? 0);
-        if (received.length < end + 4 + length) return;
-        const status = received.slice(9, 12);
+      function hear(chunk: Buffer): void {
+        received = received === null ? chunk : Buffer.concat([received, chunk]);
+        if (received.length < lengthOf(received)) {
+          received = Buffer.from(received);
+          return;
+        }
+        const status = received.toString("latin1", 9, 12);
+        received = null;
+        const now = performance.now();
         answers[status] = (answers[status] ?? 0) + 1;
-        latencies.push(performance.now() - sent_at);
-        received = received.slice(end + 4 + length);
-        if (performance.now() < deadline) return send();
-        socket.destroy();
-        done();
-      });
+        latencies.push(now - sent_at);
+        if (now < deadline) send();
+        else {
+          socket.destroy();
+          done();
+        }
+      }
     });
   }
 

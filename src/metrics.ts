@@ -2,10 +2,11 @@
 // in Prometheus' text format), and, where tests may move time, /clock.
 
 import type { FastifyInstance } from "fastify";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { createListener, type Tls } from "./api/listener.ts";
 import type { RequestLine } from "./api/request-log.ts";
 import { metricsText } from "./gather.ts";
+import { countRequests } from "./request-metrics.ts";
 import type { Services } from "./services/services.ts";
 import { backlog } from "./storage/backlog.ts";
 import { moveClock } from "./storage/clock.ts";
@@ -18,24 +19,9 @@ export type Metrics = {
   readonly text: () => Promise<string>;
 };
 
-const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30];
-
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const duration = new Histogram({
-    name: "coolpay_http_request_duration_seconds",
-    help: "API requests by method, declared path and status",
-    labelNames: ["method", "route", "status"],
-    buckets: seconds,
-    registers: [registry],
-  });
-  const versions = new Counter({
-    name: "coolpay_http_requests_by_version_total",
-    help: "API requests by version",
-    labelNames: ["version"],
-    registers: [registry],
-  });
   new Gauge({
     name: "coolpay_processes",
     help: "Processes that serve and have told their figures",
@@ -45,16 +31,9 @@ export function createMetrics(): Metrics {
   return {
     registry,
     text: metricsText(registry),
-    observe({ method, route, status, duration_ms, version }) {
-      duration.observe({ method: known(method), route: route ?? "none", status }, duration_ms / 1000);
-      if (version !== null) versions.inc({ version });
-    },
+    observe: countRequests(registry),
   };
 }
-
-const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
-/** Anything may be sent as a method; a label must not grow with it. */
-const known = (method: string): string => (methods.has(method) ? method : "other");
 
 type Options = {
   readonly services: Services;

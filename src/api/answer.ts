@@ -1,8 +1,8 @@
 // How answers leave: JSON or a static resource, with the headers that every answer carries, and a line in the log.
 
-import { STATUS_CODES } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply } from "fastify";
 import { Refused } from "../domain/refusal.ts";
 import { ulid } from "../services/ids.ts";
 import type { Log } from "../services/services.ts";
@@ -20,9 +20,17 @@ export type Answer = {
   readonly body: string | Buffer;
 };
 
+/** A request under way. What Fastify finds out anew each time that it is asked stands here. */
 export type Exchange = {
-  readonly request: FastifyRequest;
+  readonly raw: IncomingMessage;
   readonly reply: FastifyReply;
+  readonly method: string;
+  /** As sent, tidied. */
+  readonly url: string;
+  /** The client's, also behind a proxy that is believed. */
+  readonly ip: string;
+  /** The values of the path's parameters. */
+  readonly params: Readonly<Record<string, string>>;
   /** The declared path; null when there is none. */
   readonly path: string | null;
   /** A static resource: its errors have empty bodies. */
@@ -31,8 +39,8 @@ export type Exchange = {
 };
 
 export type Answering = {
-  readonly send: (exchange: Exchange, sent: Sent) => FastifyReply;
-  readonly sendError: (exchange: Exchange, error: unknown) => FastifyReply;
+  readonly send: (exchange: Exchange, sent: Sent) => void;
+  readonly sendError: (exchange: Exchange, error: unknown, headers?: Answer["headers"]) => void;
 };
 
 type Sent = { readonly answer: Answer; readonly version?: Version; readonly agreement_id?: number | null };
@@ -47,41 +55,44 @@ export function answering({ api_url, log, error_log }: Options): Answering {
     versions.map((version) => [version.name, versionHeaders(version, `${api_url}/changelog`)]),
   );
 
-  function send(exchange: Exchange, { answer, version, agreement_id }: Sent): FastifyReply {
-    const { request, reply, started, path } = exchange;
-    const { status, headers } = answer;
-    // Bytes, because to a text Fastify adds a charset of its own.
-    const body = typeof answer.body === "string" ? Buffer.from(answer.body) : answer.body;
+  function send(exchange: Exchange, { answer, version, agreement_id }: Sent): void {
+    const { raw, reply, method, url, ip, path, started } = exchange;
+    const { status, body } = answer;
     const id = ulid(new Date());
-    const spoken = version ?? versionNamed(one(request.headers["accept-version"])) ?? latest;
+    const spoken = version ?? versionNamed(one(raw.headers["accept-version"])) ?? latest;
     const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
-    reply.code(status).header("X-Request-Id", id).header("Cache-Control", "no-store").headers(of_version);
-    if (body.length > 0 && headers["Content-Type"] === undefined) {
-      reply.header("Content-Type", jsonTypeFor(request.headers["user-agent"]));
-    }
-    for (const [name, value] of Object.entries(headers)) {
-      reply.header(name, name === "Link" && of_version.Link !== undefined ? `${value}, ${of_version.Link}` : value);
-    }
-    if (bodyIsUnread(request)) reply.header("Connection", "close");
+    const headers: Record<string, string> = { "X-Request-Id": id, "Cache-Control": "no-store", ...of_version };
+    const length = Buffer.byteLength(body);
+    if (length > 0) headers["Content-Type"] = jsonTypeFor(raw.headers["user-agent"]);
+    if (status !== 204) headers["Content-Length"] = String(length);
+    if (bodyIsUnread(raw)) headers.Connection = "close";
+    Object.assign(headers, answer.headers);
+    if (answer.headers.Link !== undefined && of_version.Link !== undefined)
+      headers.Link = `${answer.headers.Link}, ${of_version.Link}`;
     log({
       id,
-      method: request.method,
-      path: request.url,
+      method,
+      path: url,
       route: path,
       status,
       duration_ms: performance.now() - started,
       version: version?.name ?? null,
       agreement_id: agreement_id ?? null,
-      ip: request.ip,
+      ip,
     });
-    if (status !== 204) reply.header("Content-Length", body.length);
-    return body.length === 0 || request.method === "HEAD" ? reply.send() : reply.send(body);
+    // Written as it stands: what Fastify would still do to it (look for hooks, add a charset) is not wanted.
+    reply.hijack();
+    reply.raw.writeHead(status, headers);
+    if (length === 0 || method === "HEAD") reply.raw.end();
+    // What is as long in bytes as in characters is ASCII, and written faster as that.
+    else reply.raw.end(body, length === body.length ? "latin1" : "utf8");
   }
 
-  function sendError(exchange: Exchange, error: unknown): FastifyReply {
+  function sendError(exchange: Exchange, error: unknown, more: Answer["headers"] = {}): void {
     const { status, body, headers, cause } = answerTo(error);
     if (cause !== null) error_log.error({ error: describe(cause) }, "a request failed");
-    return send(exchange, { answer: { status, headers, body: exchange.is_static ? "" : JSON.stringify(body) } });
+    const text = exchange.is_static ? "" : JSON.stringify(body);
+    send(exchange, { answer: { status, headers: { ...headers, ...more }, body: text } });
   }
 
   return { send, sendError };
@@ -98,8 +109,8 @@ export function written({ status, body, headers = {}, type }: Reply): Answer {
 }
 
 /** Refused before its body was read: what still comes must not be taken for the next request. */
-const bodyIsUnread = ({ raw }: FastifyRequest): boolean =>
-  !raw.complete && (raw.headers["transfer-encoding"] !== undefined || Number(raw.headers["content-length"] ?? 0) > 0);
+const bodyIsUnread = ({ complete, headers }: IncomingMessage): boolean =>
+  !complete && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
 
 /** What a log may know of an error: never parameters, which may hold card data. */
 function describe(error: unknown): object {

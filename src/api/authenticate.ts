@@ -81,7 +81,11 @@ export async function authorize(credentials: Credentials, wanted: Wanted, contex
     if (user === null) throw forbidden(wanted);
     return { agreement: null, account: null, user };
   }
-  const agreement = await agreementOf(credentials, wanted, context.directory);
+  const named = wanted.account_header?.trim();
+  const agreement =
+    credentials.scope === "merchant"
+      ? ofKey(credentials.agreement, named)
+      : await ofUser(credentials.user, { scope, named }, context.directory);
   if (agreement === null) return { agreement: null, account: null, user };
 
   if (!addressAllowed(agreement, context.ip)) throw notAuthorized("Address not allowed");
@@ -93,23 +97,24 @@ export async function authorize(credentials: Credentials, wanted: Wanted, contex
 
 const forbidden = ({ method, path }: Wanted): Refused => notAuthorized(`Not authorized to ${method} ${path}`);
 
-async function agreementOf(credentials: Credentials, wanted: Wanted, directory: Directory): Promise<Agreement | null> {
-  const named = wanted.account_header?.trim();
-  if (credentials.scope === "merchant") {
-    const { agreement } = credentials;
-    if (named && named !== String(agreement.account_id))
-      throw notAuthorized("Name the account in the header CoolPay-Account-Id");
-    return agreement;
-  }
-  if (credentials.scope === "anonymous" || wanted.scope === "anonymous") return null;
-  if (!named && wanted.scope === "user_or_merchant") return null;
-  const agreements = await directory.agreementsOf(credentials.user.id);
+const nameIt = (): Refused => notAuthorized("Name the account in the header CoolPay-Account-Id");
+
+/** A key's own agreement: it acts on one account. */
+function ofKey(agreement: Agreement, named: string | undefined): Agreement {
+  if (named && named !== String(agreement.account_id)) throw nameIt();
+  return agreement;
+}
+
+/** The user's agreement with the account that was named, or with the only one there is; null: she acts for herself. */
+async function ofUser(user: User, { scope, named }: { scope: Scope; named: string | undefined }, directory: Directory) {
+  if (scope === "anonymous" || (!named && scope === "user_or_merchant")) return null;
+  const agreements = await directory.agreementsOf(user.id);
   const agreement = named
     ? agreements.find(({ account_id }) => String(account_id) === named)
     : agreements.length === 1
       ? agreements[0]
       : undefined;
-  if (agreement === undefined) throw notAuthorized("Name the account in the header CoolPay-Account-Id");
+  if (agreement === undefined) throw nameIt();
   return agreement;
 }
 

@@ -2,6 +2,7 @@
 // how it lets go of its connections.
 
 import type { Server } from "node:http";
+import type { Socket } from "node:net";
 import Fastify, { type FastifyInstance } from "fastify";
 import { addressesIn } from "./addresses.ts";
 
@@ -40,6 +41,7 @@ export function createListener({ tls, proxies }: Transport, options: object = {}
 
 /** OpenSSL lets TLS 1.0 and 1.1 happen at its security level 0 only. */
 const tlsOptions = ({ cert, key, min_version }: Tls): object => ({
+  handshakeTimeout: headers_timeout_ms,
   cert,
   key,
   minVersion: min_version,
@@ -65,17 +67,15 @@ const let_go_check_ms = 50;
  * was ever said.
  */
 function lettingGo(server: Server): () => void {
-  let under_way = 0;
-  server.on("request", (_request, response) => {
-    under_way += 1;
-    response.once("close", () => {
-      under_way -= 1;
-    });
+  const connections = new Set<Socket>();
+  server.on("setSecureContext" in server ? "secureConnection" : "connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
   });
   return () => {
     const looking = setInterval(() => {
-      if (under_way === 0) server.closeAllConnections();
-      else server.closeIdleConnections();
+      server.closeIdleConnections();
+      for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
     }, let_go_check_ms);
     server.once("close", () => clearInterval(looking));
   };

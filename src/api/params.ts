@@ -1,6 +1,6 @@
 // Parameters as everybody writes them: names with brackets, as Rack and PHP have them (`variables[a]=1`,
-// `basket[][qty]=1`, `basket[0][qty]=1`), and JSON (reference: protocol, section 3). Everything that comes from outside
-// becomes objects without a prototype, so that no name can reach into the program.
+// `basket[][qty]=1`, `basket[0][qty]=1`), and JSON (reference: protocol, section 3). No name may reach into the
+// program: what is built of names has no prototype, `__proto__` is refused, and only own members are looked at.
 
 import { isUtf8 } from "node:buffer";
 import { Refused } from "../domain/refusal.ts";
@@ -170,7 +170,7 @@ export function parseJson(text: string): Params {
   return value;
 }
 
-/** JSON from outside, made inert. Throws 400 for what is not JSON, too much, too deep, or no text or number of ours. */
+/** JSON from outside. Throws 400 for what is not JSON, too much, too deep, or no text or number of ours. */
 export function readJson(text: string): unknown {
   let value: unknown;
   try {
@@ -178,28 +178,27 @@ export function readJson(text: string): unknown {
   } catch {
     throw malformed("the body is not valid JSON");
   }
-  return inert(value, [], { count: 0 });
+  mustBeHarmless(value, [], { count: 0 });
+  return value;
 }
 
-function inert(value: unknown, path: string[], seen: { count: number }): unknown {
+/** `__proto__` is refused as a name, and members are only looked for where they were sent: so it may stay as it is. */
+function mustBeHarmless(value: unknown, path: string[], seen: { count: number }): void {
   if (typeof value === "object" && value !== null) {
     if (path.length >= depth_max) throw malformed(`a parameter is nested more than ${depth_max} deep`);
     // Each would count as one at least; a long list is not walked to find that out.
     if (Array.isArray(value) && value.length > params_max) throw tooMany();
-    const entries = Array.isArray(value) ? value.map((item): [string, unknown] => ["", item]) : Object.entries(value);
+    const keys = Object.keys(value);
     // What holds nothing counts as one, as a value does: so no body is only brackets.
-    if (entries.length === 0) countOne(seen);
-    const object = emptyObject();
-    const list: unknown[] = [];
-    for (const [key, item] of entries) {
-      checkName(key);
-      path.push(key);
-      const copy = inert(item, path, seen);
+    if (keys.length === 0) countOne(seen);
+    const is_list = Array.isArray(value);
+    for (const key of keys) {
+      if (!is_list) checkName(key);
+      path.push(is_list ? "" : key);
+      mustBeHarmless((value as Params)[key], path, seen);
       path.pop();
-      if (Array.isArray(value)) list.push(copy);
-      else object[key] = copy;
     }
-    return Array.isArray(value) ? list : object;
+    return;
   }
   countOne(seen);
   if (typeof value === "string") checkText(value);
@@ -208,7 +207,6 @@ function inert(value: unknown, path: string[], seen: { count: number }): unknown
     const [first = "body", ...inner] = path;
     throw new Refused("validation", { [shownName(first + inner.map((key) => `[${key}]`).join(""))]: ["is invalid"] });
   }
-  return value;
 }
 
 function countOne(seen: { count: number }): void {

@@ -67,13 +67,13 @@ export function createServer(options: ServerOptions): FastifyInstance {
     server.route({
       method: methods,
       url: route.path,
-      handler: (request, reply) => handle(gate(), route, request, reply),
+      // Before Fastify would look at the body: that is for later gates, and then `readBody` does it.
+      onRequest: (request, reply) => handle(gate(), route, request, reply),
+      handler: () => {},
     });
   }
   server.setNotFoundHandler((request, reply) => handle(gate(), null, request, reply));
-  server.setErrorHandler((error, request, reply) =>
-    gate().sendError({ request, reply, path: null, is_static: false, started: performance.now() }, error),
-  );
+  server.setErrorHandler((error, request, reply) => gate().sendError(exchangeOf(null, request, reply), error));
   return server;
 }
 
@@ -120,40 +120,38 @@ function gateFor({ services, log }: ServerOptions): Gate {
 const isStatic = (route: Route | null, method: string): boolean =>
   (route?.endpoints.get(method) ?? route?.endpoints.get("GET"))?.endpoint.static === true;
 
-async function handle(
-  gate: Gate,
-  route: Route | null,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const is_static = isStatic(route, request.method);
-  const exchange: Exchange = { request, reply, path: route?.path ?? null, is_static, started: performance.now() };
+function exchangeOf(route: Route | null, request: FastifyRequest, reply: FastifyReply): Exchange {
+  const { raw, method, url, ip } = request;
+  const params = request.params as Exchange["params"];
+  const is_static = isStatic(route, method);
+  return { raw, reply, method, url, ip, params, path: route?.path ?? null, is_static, started: performance.now() };
+}
+
+async function handle(gate: Gate, route: Route | null, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const exchange = exchangeOf(route, request, reply);
   try {
-    return await pass(gate, route, exchange);
+    await pass(gate, route, exchange);
   } catch (error) {
-    return gate.sendError(exchange, error);
+    gate.sendError(exchange, error);
   }
 }
 
-async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promise<FastifyReply> {
-  const { request, reply } = exchange;
-  const { headers } = request;
+async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promise<void> {
+  const { raw, method, ip } = exchange;
+  const { headers } = raw;
   // RFC 9112, section 3.2.
-  if (request.raw.httpVersion === "1.1" && headers.host === undefined) throw new Refused("malformed_request");
+  if (raw.httpVersion === "1.1" && headers.host === undefined) throw new Refused("malformed_request");
   if (route === null) throw new Refused("no_such_path");
-  if (request.method === "OPTIONS")
+  if (method === "OPTIONS")
     return gate.send(exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
-  const found = route.endpoints.get(request.method === "HEAD" ? "GET" : request.method);
-  if (found === undefined) {
-    reply.header("Allow", route.allow);
-    throw new Refused("method_not_allowed");
-  }
+  const found = route.endpoints.get(method === "HEAD" ? "GET" : method);
+  if (found === undefined) return gate.sendError(exchange, new Refused("method_not_allowed"), { Allow: route.allow });
   const { endpoint, check } = found;
   const version = versionNamed(one(headers["accept-version"]));
   if (version === null) throw new Refused("version_not_served", null, { message: version_message });
   if (!endpoint.static && !acceptsJson(headers.accept)) throw new Refused("not_acceptable");
 
-  const context = { directory: gate.services.directory, throttle: gate.throttle, ip: request.ip };
+  const context = { directory: gate.services.directory, throttle: gate.throttle, ip };
   const credentials = await authenticate(headers.authorization, context);
   const throttle_key = throttleKey(credentials);
   if (throttle_key !== null) gate.throttle.agreements.check(throttle_key);
@@ -169,10 +167,10 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
       },
       context,
     );
-    const body = await readBody(request.raw);
+    const body = await readBody(raw);
     const known = { endpoint, check, version, caller };
     const answer = await answered(gate, exchange, known, body);
-    return gate.send(exchange, { answer, version, agreement_id: caller.agreement?.id ?? null });
+    gate.send(exchange, { answer, version, agreement_id: caller.agreement?.id ?? null });
   } catch (error) {
     if (throttle_key !== null && answerTo(error).status < 500) gate.throttle.agreements.failed(throttle_key);
     throw error;
@@ -193,24 +191,23 @@ type Known = {
   readonly caller: Caller;
 };
 
-async function answered(
+function answered(
   gate: Gate,
-  { request }: Exchange,
+  { raw, url, ip, params: path_params }: Exchange,
   known: Known,
   body: { params: Record<string, unknown>; files: Files },
 ): Promise<Answer> {
   const { endpoint, check, version, caller } = known;
   const { services } = gate;
-  const [path = "", query = ""] = splitUrl(request.url);
+  const [path = "", query = ""] = splitUrl(url);
   const query_params = query === "" ? {} : parseQuery(query);
   const params = query === "" ? body.params : { ...query_params, ...body.params };
-  const callback_url =
-    one(request.headers["coolpay-callback-url"]) || one(request.headers["quickpay-callback-url"]) || null;
+  const callback_url = one(raw.headers["coolpay-callback-url"]) || one(raw.headers["quickpay-callback-url"]) || null;
 
   const asked = { method: endpoint.method, path, version: version.name, callback_url };
   const claim = claimOf(
     { ...asked, query: query_params, body: body.params, files: body.files },
-    { caller, raw_headers: request.raw.rawHeaders, hash_key: gate.hash_key, at: services.clock.now() },
+    { caller, raw_headers: raw.rawHeaders, hash_key: gate.hash_key, at: services.clock.now() },
   );
 
   const actor: Actor = {
@@ -218,7 +215,7 @@ async function answered(
     agreement_id: caller.agreement?.id ?? null,
     name: caller.user?.name ?? caller.agreement?.user_name ?? null,
     path,
-    ip: request.ip,
+    ip,
     version: version.name,
     claim,
   };
@@ -227,7 +224,7 @@ async function answered(
     services,
     params,
     files: body.files,
-    path: request.params as Record<string, string>,
+    path: path_params,
     actor,
     version,
     synchronized: Object.hasOwn(query_params, "synchronized"),

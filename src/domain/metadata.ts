@@ -5,7 +5,8 @@ export type Metadata = Readonly<Record<string, unknown>>;
 
 type Shopsystem = { readonly name?: string | undefined; readonly version?: string | undefined };
 
-export const newMetadata = (shopsystem: Shopsystem | undefined): Metadata => ({
+/** The metadata of a transaction of which nothing is known yet. */
+export const unknown_metadata: Metadata = {
   type: null,
   origin: null,
   brand: null,
@@ -31,7 +32,16 @@ export const newMetadata = (shopsystem: Shopsystem | undefined): Metadata => ({
   nin_number: null,
   nin_country_code: null,
   nin_gender: null,
-  shopsystem_name: shopsystem?.name ?? null,
-  shopsystem_version: shopsystem?.version ?? null,
+  shopsystem_name: null,
+  shopsystem_version: null,
   ch_mid: null,
-});
+};
+
+export const newMetadata = (shopsystem: Shopsystem | undefined): Metadata =>
+  shopsystem === undefined
+    ? unknown_metadata
+    : {
+        ...unknown_metadata,
+        shopsystem_name: shopsystem.name ?? null,
+        shopsystem_version: shopsystem.version ?? null,
+      };

@@ -1,7 +1,7 @@
 // Who is who, from memory where it can be: keys, passwords and accounts are looked up on every request. What is
 // remembered is asked for again after a few seconds, so that a revoked key or changed password stops working everywhere.
 
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
 import type pg from "pg";
 import type { Agreement } from "../domain/access.ts";
@@ -50,7 +50,7 @@ export type Directory = {
   readonly forget: () => void;
 };
 
-export const keyHash = (key: string): Buffer => createHash("sha256").update(key).digest();
+export const keyHash = (key: string): Buffer => hash("sha256", key, "buffer");
 
 export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal; now: () => Date }): Directory {
   const keys = remembering((hash: string) =>
@@ -58,7 +58,8 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   );
   const accounts = remembering(async (id: number) => {
     const row = await accountById(pool, id);
-    return row === null ? null : { ...row, settings: openSettings(seal, row.settings) };
+    if (row === null) throw notFound("Account", id);
+    return { ...row, settings: openSettings(seal, row.settings) };
   });
   const users = remembering((email: string) => userByEmail(pool, email));
   const memberships = remembering(async (user_id: number) =>
@@ -69,14 +70,8 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   );
   const passwords = passwordProofs();
 
-  async function accountRow(id: number): Promise<AccountRow> {
-    const row = await accounts.get(id);
-    if (row === null) throw notFound("Account", id);
-    return row;
-  }
-
   return {
-    byKey: (key) => keys.get(keyHash(key).toString("hex")),
+    byKey: (key) => keys.get(hash("sha256", key)),
     async byPassword(email, password) {
       const row = await users.get(email.toLowerCase());
       const correct = await passwords.check(row?.password_hash ?? null, password);
@@ -86,9 +81,9 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
     },
     agreementsOf: memberships.get,
     agreementsWith: members.get,
-    account: accountRow,
+    account: accounts.get,
     async privateKeys(account_id) {
-      const row = await accountRow(account_id);
+      const row = await accounts.get(account_id);
       const keys = [seal.open(row.private_key, "private_key")];
       const changed = row.private_key_changed_at?.getTime() ?? 0;
       if (row.old_private_key !== null && now().getTime() - changed < old_key_ms) {

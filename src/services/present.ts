@@ -4,7 +4,17 @@
 import { balanceOf, type Operation, type Transaction } from "../domain/transaction.ts";
 
 /** ISO 8601 in UTC, whole seconds: `2024-10-10T17:26:06Z`. */
-export const wireTime = (at: Date): string => `${at.toISOString().slice(0, 19)}Z`;
+export function wireTime(at: Date): string {
+  if (at.getTime() !== last_ms) {
+    last_ms = at.getTime();
+    last_text = `${at.toISOString().slice(0, 19)}Z`;
+  }
+  return last_text;
+}
+// Most answers hold one instant several times.
+let last_ms = Number.NaN;
+let last_text = "";
+
 const wireTimeOrNull = (at: Date | null): string | null => (at === null ? null : wireTime(at));
 
 type ShownUser = {

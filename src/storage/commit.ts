@@ -8,8 +8,18 @@ import type pg from "pg";
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { coalesce } from "./coalesce.ts";
 import { isUniqueViolation } from "./errors.ts";
-import { packBody } from "./packed.ts";
 import type { ActivityRow, CallbackRow, IdempotencyRow } from "./rows.ts";
+import {
+  activity_columns,
+  activityJson,
+  callbackJson,
+  created_columns,
+  createdJson,
+  keyJson,
+  mutable_columns,
+  operationJson,
+  updatedJson,
+} from "./travel.ts";
 
 export type Change = {
   /** The row as it shall be; `revision` 0 makes a new one, n replaces revision n - 1. */
@@ -41,41 +51,6 @@ export function committer(pool: pg.Pool): Commit {
   };
 }
 
-/** What a new row says; the rest is as every transaction begins (the table's defaults). */
-const created_columns = [
-  "bucket",
-  "account_id",
-  "id",
-  "ulid",
-  "type",
-  "order_id",
-  "currency",
-  "state",
-  "subscription_id",
-  "body",
-  "created_at",
-  "updated_at",
-] as const satisfies readonly (keyof Transaction)[];
-const mutable_columns = [
-  "state",
-  "accepted",
-  "test_mode",
-  "acquirer",
-  "fraud_suspected",
-  "authorized",
-  "captured",
-  "capture_pending",
-  "refunded",
-  "refund_pending",
-  "cancelled",
-  "body",
-  "link_token",
-  "due_at",
-  "last_operation_id",
-  "revision",
-  "updated_at",
-  "retented_at",
-];
 const settled_columns = [
   "pending",
   "status_code",
@@ -92,19 +67,20 @@ const settled_columns = [
 ];
 const callback_columns =
   "bucket, id, account_id, resource_type, resource_id, operation_id, sequence, url, version, body, next_attempt_at, created_at";
-const activity_columns =
-  "bucket, id, account_id, target_type, target_id, action, changes, user_id, agreement_id, extra, created_at";
 const key_columns = "bucket, scope, key, fingerprint, resource_type, resource_id, operation_id, created_at";
+
+/** Of each transaction that was written: what its other rows hang on. */
+const returned = "bucket, id, account_id, type, updated_at";
 
 /** The parts of a batch, in the order of their parameters; a part without rows is left out of the statement. */
 const parts = {
   created: (p: string) => `
-    INSERT INTO transactions (${created_columns.join(", ")}) SELECT ${created_columns.join(", ")}
-    FROM json_populate_recordset(NULL::transactions, ${p}) ON CONFLICT DO NOTHING RETURNING bucket, id`,
+    INSERT INTO transactions (${names(created_columns)}) SELECT ${names(created_columns)}
+    FROM json_to_recordset(${p}) AS r(${typed(created_columns)}) ON CONFLICT DO NOTHING RETURNING ${returned}`,
   updated: (p: string) => `
     UPDATE transactions t SET ${mutable_columns.map((c) => `${c} = r.${c}`).join(", ")}
     FROM json_populate_recordset(NULL::transactions, ${p}) r
-    WHERE t.bucket = r.bucket AND t.id = r.id AND t.revision = r.revision - 1 RETURNING t.bucket, t.id`,
+    WHERE t.bucket = r.bucket AND t.id = r.id AND t.revision = r.revision - 1 RETURNING ${prefixed(returned, "t")}`,
   operations: (p: string) => `
     INSERT INTO operations SELECT r.* FROM json_populate_recordset(NULL::operations, ${p}) r
     JOIN ok ON ok.bucket = r.bucket AND ok.id = r.transaction_id ORDER BY r.bucket, r.transaction_id, r.id
@@ -113,18 +89,29 @@ const parts = {
     INSERT INTO callbacks (${callback_columns}) SELECT ${prefixed(callback_columns)}
     FROM json_populate_recordset(NULL::callbacks, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
   activity: (p: string) => `
-    INSERT INTO activity (${activity_columns}) SELECT ${prefixed(activity_columns)}
-    FROM json_populate_recordset(NULL::activity, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.target_id`,
+    INSERT INTO activity (${names(activity_columns)}, account_id, target_type, created_at)
+    SELECT ${prefixed(names(activity_columns))}, ok.account_id, ok.type, ok.updated_at
+    FROM json_to_recordset(${p}) AS r(${typed(activity_columns)}) JOIN ok ON ok.bucket = r.bucket AND ok.id = r.target_id`,
   keys: (p: string) => `
     INSERT INTO idempotency_keys (${key_columns}) SELECT ${prefixed(key_columns)}
     FROM json_populate_recordset(NULL::idempotency_keys, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
 };
 type Part = keyof typeof parts;
 
-function prefixed(columns: string): string {
+function prefixed(columns: string, prefix = "r"): string {
   return columns
     .split(", ")
-    .map((column) => `r.${column}`)
+    .map((column) => `${prefix}.${column}`)
+    .join(", ");
+}
+
+function names(columns: object): string {
+  return Object.keys(columns).join(", ");
+}
+
+function typed(columns: object): string {
+  return Object.entries(columns)
+    .map(([name, type]) => `${name} ${type}`)
     .join(", ");
 }
 
@@ -137,8 +124,9 @@ function statementFor(present: readonly Part[]): { name: string; text: string } 
     const ctes = present.map((part, i) => ({ part, sql: `${part} AS (${parts[part](`$${i + 1}`)})` }));
     const heads = ctes.filter(({ part }) => part === "created" || part === "updated");
     const rest = ctes.filter(({ part }) => part !== "created" && part !== "updated");
-    const ok = `ok AS (${heads.map(({ part }) => `SELECT bucket, id FROM ${part}`).join(" UNION ALL ")})`;
-    text = `WITH ${[...heads.map(({ sql }) => sql), ok, ...rest.map(({ sql }) => sql)].join(",")} SELECT bucket, id FROM ok`;
+    const ok = `ok AS (${heads.map(({ part }) => `SELECT * FROM ${part}`).join(" UNION ALL ")})`;
+    text = `WITH ${[...heads.map(({ sql }) => sql), ok, ...rest.map(({ sql }) => sql)].join(",")}
+      SELECT count(*)::int AS count, string_agg(bucket || '/' || id, ' ') AS done FROM ok`;
     statements.set(name, text);
   }
   return { name, text };
@@ -158,34 +146,17 @@ async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committ
     if (transaction.revision === 0) rows.created.push(createdJson(transaction));
     else rows.updated.push(updatedJson(transaction));
     for (const operation of operations ?? []) rows.operations.push(operationJson(transaction, operation));
-    for (const callback of callbacks ?? []) rows.callbacks.push(JSON.stringify(callback));
-    for (const entry of activity ?? []) rows.activity.push(JSON.stringify(entry));
-    if (idempotency) {
-      rows.keys.push(JSON.stringify({ ...idempotency, fingerprint: `\\x${idempotency.fingerprint.toString("hex")}` }));
-    }
+    for (const callback of callbacks ?? []) rows.callbacks.push(callbackJson(callback));
+    for (const entry of activity ?? []) rows.activity.push(activityJson(entry));
+    if (idempotency) rows.keys.push(keyJson(idempotency));
   }
   const present = (Object.keys(parts) as Part[]).filter((part) => rows[part].length > 0);
   const values = present.map((part) => `[${rows[part].join(",")}]`);
-  const result = await pool.query<{ bucket: number; id: number }>({ ...statementFor(present), values });
-  if (result.rows.length === changes.length) return changes.map(() => "done");
-  const done = new Set(result.rows.map(({ bucket, id }) => `${bucket}/${id}`));
-  return changes.map(({ transaction: t }) => (done.has(`${t.bucket}/${t.id}`) ? "done" : "conflict"));
+  const { rows: answers } = await pool.query<{ count: number; done: string }>({ ...statementFor(present), values });
+  const { count, done } = answers[0] ?? { count: 0, done: "" };
+  if (count === changes.length) return changes.map(() => "done");
+  const names = new Set(done?.split(" "));
+  return changes.map(({ transaction: t }) => (names.has(`${t.bucket}/${t.id}`) ? "done" : "conflict"));
 }
 
 const byRow = ({ transaction: a }: Change, { transaction: b }: Change): number => a.bucket - b.bucket || a.id - b.id;
-
-function createdJson(transaction: Transaction): string {
-  const row: Record<string, unknown> = {};
-  for (const column of created_columns) row[column] = transaction[column];
-  row.body = packBody(transaction.body);
-  return JSON.stringify(row);
-}
-
-function updatedJson({ operations: _, body, ...row }: Transaction): string {
-  return JSON.stringify({ ...row, body: packBody(body) });
-}
-
-function operationJson(transaction: Transaction, operation: Operation): string {
-  const { bucket, account_id, id: transaction_id } = transaction;
-  return JSON.stringify({ ...operation, bucket, account_id, transaction_id });
-}

@@ -62,9 +62,8 @@ export function idSource(pool: pg.Pool): (account_id: number) => Promise<number>
     const { block } = source;
     const id = block.next++;
     const is_busy = block.end - block.first === block_size_max;
-    if (is_busy && source.ahead === null && block.end - block.next < block_size_max / 2) {
-      void fetchAhead(bucket, source, block_size_max);
-    }
+    // Many come at once where many come: the next block is there before this one ends.
+    if (is_busy && source.ahead === null) void fetchAhead(bucket, source, block_size_max);
     return id;
   };
 }

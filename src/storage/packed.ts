@@ -1,13 +1,13 @@
 // A transaction's body as it rests: without what is as it was at the beginning. Most payments have no addresses, no basket
 // and a metadata of nulls; leaving them out makes the row and its log a fraction of the size.
 
-import { newMetadata } from "../domain/metadata.ts";
+import { unknown_metadata } from "../domain/metadata.ts";
 import { type Body, newBody } from "../domain/transaction.ts";
 
 type Plain = Readonly<Record<string, unknown>>;
 
-const beginning: Plain = newBody(newMetadata(undefined));
-const beginning_metadata: Plain = newMetadata(undefined);
+const beginning: Plain = newBody(unknown_metadata);
+const beginning_metadata: Plain = unknown_metadata;
 
 const isEmpty = (value: unknown): boolean =>
   Array.isArray(value)
@@ -32,6 +32,7 @@ function differing(value: Plain, from: Plain): Record<string, unknown> {
 export function packBody(body: Body): Plain {
   const { metadata, ...rest } = body;
   const packed = differing(rest, beginning);
+  if (metadata === beginning_metadata) return packed;
   const packed_metadata = differing(metadata, beginning_metadata);
   return isEmpty(packed_metadata) ? packed : { ...packed, metadata: packed_metadata };
 }
