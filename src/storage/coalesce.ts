@@ -20,6 +20,9 @@ type Waiting<Item, Answer> = {
 // Two batches under way keep both the program and the database busy; more would only make batches smaller.
 const in_flight_max = 2;
 const batch_max = 256;
+// A batch leaves when the program has read all that came in, or as soon as it is this large: otherwise the database would
+// have nothing to do while the program reads, and the program nothing while the database writes.
+const batch_enough = 20;
 // Serialization failures and deadlocks pass; more than this many in a row is something else.
 const tries_max = 5;
 // Callers beyond this many are refused: the database has stopped answering.
@@ -49,7 +52,6 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
   }
 
   async function start(): Promise<void> {
-    scheduled = false;
     if (in_flight >= in_flight_max || waiting.length === 0) return;
     const batch = take();
     if (batch.length === 0) return;
@@ -82,9 +84,13 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
     new Promise((done, failed) => {
       if (waiting.length >= waiting_max) return failed(new Overloaded());
       waiting.push({ item, done, failed });
-      if (!scheduled) {
+      if (waiting.length >= batch_enough) void start();
+      else if (!scheduled) {
         scheduled = true;
-        setImmediate(start);
+        setImmediate(() => {
+          scheduled = false;
+          void start();
+        });
       }
     });
 }
