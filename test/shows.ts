@@ -54,9 +54,15 @@ export const shows: readonly Show[] = [
   },
   {
     issue: "A",
-    line: "`npm test` is green in under 5 minutes on 2 cores and prints its counts, with property tests and all 103 cards",
+    line: "Property tests over the command table, the body parser and every currency, and all 103 cards run",
+    command: ["npm", "test", "--", "transaction", "body", "currencies", "cards", "simulator"],
+    keep: counts,
+  },
+  {
+    issue: "A",
+    line: "`npm test` is green in under 5 minutes on 2 cores and prints its counts",
     command: ["npm", "test"],
-    keep: /files in|test cards|passed, \d+ failed$/,
+    keep: /^(ok|FAILED) |passed, \d+ failed$/,
   },
   {
     issue: "A",
@@ -97,7 +103,7 @@ function main(): number {
       `\n${result.passed ? "holds " : "FAILS "} ${show.line}\n        ${name} (${result.seconds.toFixed(0)} s)`,
     );
     console.log(result.passed ? kept : result.output);
-    text += `\n## ${show.issue}: ${show.line}\n\n\`${name}\`\n\n\`\`\`text\n${kept}\n\`\`\`\n`;
+    text += `\n## ${show.issue}: ${show.line}\n\n\`${name}\` (${result.seconds.toFixed(0)} s)\n\n\`\`\`text\n${kept}\n\`\`\`\n`;
   }
   if (process.argv.includes("--write")) writeFileSync(document, text);
   console.log(`\n${chosen.length - failed} hold, ${failed} fail`);

@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import type { Acquirer, CardData, Order, Outcome, Verb } from "../src/acquirers/acquirer.ts";
+import type { Acquirer, Order, Outcome, Verb } from "../src/acquirers/acquirer.ts";
 import { createSimulator } from "../src/acquirers/simulator/simulator.ts";
+import type { Card } from "../src/domain/card.ts";
 import { type Scenario, test_cards } from "../src/domain/test-cards.ts";
 import { acquirerContract, ask, newOrder, patience, type Subject } from "./support/acquirer-contract.ts";
 import { type TestDatabase, testDatabase } from "./support/postgres.ts";
 
-const cardWith = (number: string, more: Partial<CardData> = {}): CardData => ({
+const cardWith = (number: string, more: Partial<Card> = {}): Card => ({
   number,
   exp_month: 12,
   exp_year: 2031,
@@ -22,7 +23,7 @@ const cardWith = (number: string, more: Partial<CardData> = {}): CardData => ({
 });
 const cards = Object.fromEntries(
   test_cards.filter(({ brand }) => brand === "visa").map(({ scenario, number }) => [scenario, cardWith(number)]),
-) as Record<Scenario, CardData>;
+) as Record<Scenario, Card>;
 
 async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool; database: TestDatabase }> {
   const database = await testDatabase({ migrated: true });

@@ -1,21 +1,7 @@
 // The contract every acquirer keeps. An acquirer is a plain object with one verb per operation it can do: no base
 // class, no access to storage. What it cannot do it leaves out, and the API says so.
 
-/** What a card operation may need. Lives in memory between form and settle; never stored, never logged. */
-export type CardData = {
-  readonly number: string;
-  readonly exp_month: number;
-  readonly exp_year: number;
-  readonly cvd: string | null;
-  readonly brand: string;
-  readonly issued_to: string | null;
-  /** Set when 3-D Secure was done: the scheme's status and its proof. */
-  readonly three_d_secure: {
-    readonly status: string;
-    readonly eci: string | null;
-    readonly cavv: string | null;
-  } | null;
-};
+import type { Card } from "../domain/card.ts";
 
 /** One operation, as the acquirer is asked to perform it. */
 export type Order = {
@@ -29,7 +15,7 @@ export type Order = {
   readonly currency: string;
   /** What the acquirer returned for the authorization that this operation builds on; only it knows what it means. */
   readonly authorization: string | null;
-  readonly card: CardData | null;
+  readonly card: Card | null;
   readonly text_on_statement: string | null;
   /** The merchant's settings for this acquirer. */
   readonly settings: Readonly<Record<string, unknown>>;

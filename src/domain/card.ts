@@ -25,7 +25,7 @@ export type CardInput = {
   readonly cavv?: string | undefined;
 };
 
-/** The number, expiry and CVD live in memory only. */
+/** What an operation may need of a card. Number, expiry and CVD live in memory only, between form and settle; never stored, never logged. */
 export type Card = {
   readonly number: string;
   readonly exp_month: number;
@@ -33,6 +33,7 @@ export type Card = {
   readonly cvd: string | null;
   readonly brand: string;
   readonly issued_to: string | null;
+  /** Set when 3-D Secure was done: the scheme's status and its proof. */
   readonly three_d_secure: {
     readonly status: string;
     readonly eci: string | null;

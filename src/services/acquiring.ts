@@ -1,7 +1,8 @@
 // Which acquirer does it, and whether it is a test (reference: testing; extensions, sections 3 and 6).
 
-import type { Acquirer, CardData } from "../acquirers/acquirer.ts";
+import type { Acquirer } from "../acquirers/acquirer.ts";
 import type { AccountSettings } from "../domain/account.ts";
+import type { Card } from "../domain/card.ts";
 import { Refused } from "../domain/refusal.ts";
 import { testCard } from "../domain/test-cards.ts";
 import type { Transaction } from "../domain/transaction.ts";
@@ -23,7 +24,7 @@ type Wanted = {
 };
 
 /** For a card: test cards go to the simulator under the real acquirer's name, live cards to an acquirer that can. */
-export function chooseForCard({ acquirers }: Services, card: CardData, wanted: Wanted): Choice {
+export function chooseForCard({ acquirers }: Services, card: Card, wanted: Wanted): Choice {
   const { settings, transaction } = wanted;
   const active = activeAcquirers(settings);
   const named = wanted.acquirer === null ? active : active.filter((name) => name === wanted.acquirer);

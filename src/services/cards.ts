@@ -1,12 +1,12 @@
 // The card of a request: checked, kept in memory for the acquirer, and described for the metadata.
 
-import type { CardData } from "../acquirers/acquirer.ts";
+import type { Card } from "../domain/card.ts";
 import { type CardInput, cardMetadata, checkCard } from "../domain/card.ts";
 import type { Metadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { Services } from "./services.ts";
 
-export type GivenCard = { readonly data: CardData; readonly metadata: Metadata };
+export type GivenCard = { readonly data: Card; readonly metadata: Metadata };
 
 /** Throws a validation error that names the parameter at fault. */
 export function cardIn({ seal, clock }: Services, account_id: number, input: CardInput | undefined): GivenCard {

@@ -6,7 +6,8 @@
 //
 // A crash after any phase is repaired by the worker, which asks what became of it (repair.ts), never sending money again.
 
-import type { CardData, Order, Outcome, Verb } from "../acquirers/acquirer.ts";
+import type { Order, Outcome, Verb } from "../acquirers/acquirer.ts";
+import type { Card } from "../domain/card.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import {
   authorizationOf,
@@ -97,7 +98,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
 }
 
 /** Asks the acquirer and settles. Never throws: what is unknown stays pending, and the worker finds out. */
-export async function perform(services: Services, begun: Begun, card: CardData | null): Promise<void> {
+export async function perform(services: Services, begun: Begun, card: Card | null): Promise<void> {
   const { operation } = begun;
   try {
     const outcome = await ask(services, begun, card);
@@ -112,7 +113,7 @@ export async function perform(services: Services, begun: Begun, card: CardData |
   }
 }
 
-async function ask(services: Services, begun: Begun, card: CardData | null): Promise<Outcome> {
+async function ask(services: Services, begun: Begun, card: Card | null): Promise<Outcome> {
   const { transaction, operation } = begun;
   const acquirer = acquirerFor(services, transaction);
   const verb = acquirer?.[operation.type as Verb];
@@ -130,7 +131,7 @@ export const unheard = (error: unknown): Outcome & { kind: "unknown" } => ({ kin
 export async function orderOf(
   services: Services,
   { transaction, operation }: Begun,
-  card: CardData | null,
+  card: Card | null,
 ): Promise<Order> {
   const { account_id, ulid: name, currency, acquirer, body } = transaction;
   const account = await services.directory.account(account_id);

@@ -4,6 +4,7 @@ import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
 import type { Db } from "./directory.ts";
 import { slot_count } from "./leases.ts";
+import type { CallbackRow } from "./rows.ts";
 
 export type Attempt = {
   readonly at: string;
@@ -12,17 +13,7 @@ export type Attempt = {
   readonly error: string | null;
 };
 
-export type Callback = {
-  readonly bucket: number;
-  readonly id: string;
-  readonly account_id: number;
-  readonly resource_type: string;
-  readonly resource_id: number;
-  readonly operation_id: number;
-  readonly sequence: number;
-  readonly url: string;
-  readonly version: string;
-  readonly body: string;
+export type Callback = Omit<CallbackRow, "next_attempt_at"> & {
   readonly state: "pending" | "delivered" | "given_up";
   readonly attempts: number;
   readonly next_attempt_at: Date | null;
@@ -30,7 +21,6 @@ export type Callback = {
   readonly duration: number | null;
   readonly attempt_log: readonly Attempt[];
   readonly headers: Readonly<Record<string, string>> | null;
-  readonly created_at: Date;
   readonly delivered_at: Date | null;
 };
 

@@ -84,7 +84,7 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
     new Promise((done, failed) => {
       if (waiting.length >= waiting_max) return failed(new Overloaded());
       waiting.push({ item, done, failed });
-      if (waiting.length >= batch_enough) void start();
+      if (waiting.length === batch_enough) void start();
       else if (!scheduled) {
         scheduled = true;
         setImmediate(() => {

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Acquirer, CardData, Found, Order, Outcome, Verb } from "../../src/acquirers/acquirer.ts";
+import type { Acquirer, Found, Order, Outcome, Verb } from "../../src/acquirers/acquirer.ts";
+import type { Card } from "../../src/domain/card.ts";
 import { status_codes } from "../../src/domain/status-codes.ts";
 import { ulid } from "../../src/services/ids.ts";
 
@@ -10,8 +11,8 @@ import { ulid } from "../../src/services/ids.ts";
 export type Subject = {
   readonly acquirer: Acquirer;
   /** A card that it approves, and one that it declines. */
-  readonly card: CardData;
-  readonly declined: CardData;
+  readonly card: Card;
+  readonly declined: Card;
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly now: () => Date;
   /** Lets time pass there. */
