@@ -67,16 +67,26 @@ describe("what travels together", () => {
     assert.deepEqual(await Promise.all(answers), ["a1", "b1", "c1", "d1", "e1"]);
   });
 
+  test("twenty changes are enough to leave before all that came in was read", async () => {
+    const { put, batches, sizes } = held();
+    const answers = Array.from({ length: 50 }, (_, n) => put({ row: String(n), n }));
+    assert.deepEqual(sizes(), [20, 20]);
+    batches[0]?.end();
+    await eventually(async () => batches.length === 3);
+    assert.deepEqual(sizes(), [20, 20, 10]);
+    for (const { end } of batches) end();
+    assert.equal((await Promise.all(answers)).length, 50);
+  });
+
   test("a batch holds 256 changes at most", async () => {
     const { put, batches, sizes } = held();
     const answers = Promise.all(Array.from({ length: 600 }, (_, n) => put({ row: String(n), n })));
-    await turn();
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 5; i++) {
       await eventually(async () => batches.length > i);
       batches[i]?.end();
     }
     await answers;
-    assert.deepEqual(sizes(), [256, 256, 88]);
+    assert.deepEqual(sizes(), [20, 20, 256, 256, 48]);
   });
 
   test("when the database has stopped answering, callers beyond 20,000 are refused at once", async () => {
