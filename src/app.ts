@@ -16,7 +16,7 @@ import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
-import { presentPayment } from "./services/present.ts";
+import { presentTransaction } from "./services/present.ts";
 import { createSeal, masterKey } from "./services/seal.ts";
 import type { Services } from "./services/services.ts";
 import { readClock } from "./storage/clock.ts";
@@ -123,7 +123,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     health: createHealth(),
     process_id: () => leases.process_id,
     running: parts.running,
-    callbackBody: (transaction: Transaction) => JSON.stringify(presentPayment(transaction, addresses)),
+    callbackBody: (transaction: Transaction) => JSON.stringify(presentTransaction(transaction, addresses)),
     nudge: () => nudge(),
     log,
   };

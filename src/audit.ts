@@ -61,7 +61,7 @@ const recomputed = `
     coalesce(sum(amount) FILTER (WHERE approved AND type = 'refund'), 0) AS refunded,
     coalesce(sum(amount) FILTER (WHERE pending AND type = 'refund'), 0) AS refund_pending,
     coalesce(bool_or(approved AND type = 'cancel' AND options ->> 'voids' IS NULL), false) AS cancelled,
-    coalesce(bool_or(approved AND type IN ('authorize', 'session', 'recurring')), false) AS accepted,
+    coalesce(bool_or(approved AND type IN ('authorize', 'session', 'recurring', 'credit')), false) AS accepted,
     bool_or(pending) AS pending,
     bool_or(type = 'capture') AS capture_tried,
     count(*) AS count, max(id) AS last_id
@@ -69,8 +69,11 @@ const recomputed = `
   GROUP BY bucket, transaction_id`;
 
 const state = `
-  CASE WHEN r.count IS NULL THEN 'initial' WHEN r.pending THEN 'pending' WHEN r.cancelled OR r.capture_tried THEN 'processed'
-    WHEN r.accepted THEN 'new' ELSE 'rejected' END`;
+  CASE WHEN r.count IS NULL THEN 'initial' WHEN r.pending THEN 'pending'
+    WHEN t.type IN ('Subscription', 'Card') AND r.cancelled THEN 'cancelled'
+    WHEN r.cancelled OR r.capture_tried THEN 'processed'
+    WHEN r.accepted THEN CASE t.type WHEN 'Payment' THEN 'new' WHEN 'Payout' THEN 'processed' ELSE 'active' END
+    ELSE 'rejected' END`;
 
 const compared = ["authorized", "captured", "capture_pending", "refunded", "refund_pending"] as const;
 
@@ -98,8 +101,8 @@ const totals: readonly Question[] = [
     what: "the operations lead to another state",
     sql: `SELECT t.type, t.account_id, t.id, t.state AS stored, ${state} AS recomputed, t.accepted, t.cancelled
       FROM transactions t LEFT JOIN (${recomputed}) r ON r.bucket = t.bucket AND r.transaction_id = t.id
-      WHERE t.type = 'Payment' AND (t.state <> ${state} OR t.accepted <> coalesce(r.accepted, false)
-        OR t.cancelled <> coalesce(r.cancelled, false))`,
+      WHERE t.state <> ${state} OR t.accepted <> coalesce(r.accepted, false)
+        OR t.cancelled <> coalesce(r.cancelled, false)`,
   },
   {
     what: "more was moved than may be",
@@ -134,7 +137,7 @@ const histories: readonly Question[] = [
   {
     what: "it was paid more than once",
     sql: `SELECT t.type, t.account_id, t.id, count(*) AS authorizations FROM ${booked}
-      WHERE ${is_approved} AND o.type IN ('authorize', 'session', 'recurring')
+      WHERE ${is_approved} AND o.type IN ('authorize', 'session', 'recurring', 'credit')
       GROUP BY t.bucket, t.type, t.account_id, t.id HAVING count(*) > 1`,
   },
   {

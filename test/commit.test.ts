@@ -223,11 +223,12 @@ function born(more: Partial<Transaction> = {}): Transaction {
     type: "Payment",
     order_id: `commit-${ids}`,
     currency: "DKK",
-    ...derive([]),
+    ...derive("Payment", []),
     test_mode: false,
     acquirer: null,
     fraud_suspected: false,
     subscription_id: null,
+    group_ids: null,
     body: newBody(newMetadata(undefined)),
     link_token: null,
     due_at: null,
@@ -645,6 +646,8 @@ describe("a body at rest", () => {
     .dictionary(fc.constantFrom(...names), json)
     .map((known) => ({ ...newMetadata({ name: "WooCommerce" }), ...known }));
   const body: fc.Arbitrary<Body> = fc.record({
+    description: text,
+    unscheduled: fc.boolean(),
     text_on_statement: text,
     branding_id: fc.option(fc.nat(), { nil: null }),
     variables: object,

@@ -105,7 +105,7 @@ describe("after these operations, may this happen?", () => {
     test(`${before || "nothing yet"} | ${wish} | ${answer}`, () => {
       const operations = before === "" ? [] : before.split(",").map((word, i) => operation(read(word), i + 1));
       const { type, amount } = read(wish);
-      const refusal = decide(operations, type, amount);
+      const refusal = decide({ type: "Payment", operations }, type, amount);
       const said =
         refusal === null ? "yes" : refusal.code === "amount_too_large" ? "amount is too large" : "wrong state";
       assert.equal(said, answer);
@@ -134,7 +134,7 @@ describe("the state follows from the operations", () => {
     const [before = "", state = ""] = line.split("|").map((part) => part.trim());
     test(`${before || "nothing yet"} | ${state}`, () => {
       const operations = before === "" ? [] : before.split(",").map((word, i) => operation(read(word), i + 1));
-      assert.equal(derive(operations).state, state);
+      assert.equal(derive("Payment", operations).state, state);
     });
   }
 });
@@ -151,7 +151,7 @@ test("property: whatever is tried in whatever order, no more is captured than au
       let operations: Operation[] = [];
       for (const { type, amount, outcome } of commands) {
         const asked = ["cancel", "renew"].includes(type) ? null : amount;
-        if (decide(operations, type, asked) !== null) {
+        if (decide({ type: "Payment", operations }, type, asked) !== null) {
           // What is pending ends sooner or later.
           operations = operations.map((o) =>
             o.pending ? { ...o, pending: false, status_code: outcome === "approved" ? "20000" : "40000" } : o,
@@ -164,7 +164,7 @@ test("property: whatever is tried in whatever order, no more is captured than au
           operation({ type, amount: asked, pending: outcome === "pending", code }, operations.length + 1),
         );
 
-        const totals = derive(operations);
+        const totals = derive("Payment", operations);
         assert.ok(totals.captured + totals.capture_pending <= totals.authorized);
         assert.ok(totals.refunded + totals.refund_pending <= totals.captured);
         assert.ok(!(totals.cancelled && totals.captured + totals.capture_pending > 0));
@@ -192,18 +192,18 @@ test("property: what is left can always be captured, and what was captured alway
       (authorized, parts) => {
         const operations = [operation({ type: "authorize", amount: authorized }, 1)];
         for (const amount of parts) {
-          if (decide(operations, "capture", amount) === null)
+          if (decide({ type: "Payment", operations }, "capture", amount) === null)
             operations.push(operation({ type: "capture", amount }, operations.length + 1));
         }
-        const { captured } = derive(operations);
+        const { captured } = derive("Payment", operations);
         const left = authorized - captured;
         if (left > 0) {
-          assert.equal(decide(operations, "capture", left), null);
-          assert.equal(decide(operations, "capture", left + 1)?.code, "amount_too_large");
+          assert.equal(decide({ type: "Payment", operations }, "capture", left), null);
+          assert.equal(decide({ type: "Payment", operations }, "capture", left + 1)?.code, "amount_too_large");
           operations.push(operation({ type: "capture", amount: left }, operations.length + 1));
         }
-        assert.equal(decide(operations, "refund", authorized), null);
-        assert.equal(decide(operations, "refund", authorized + 1)?.code, "amount_too_large");
+        assert.equal(decide({ type: "Payment", operations }, "refund", authorized), null);
+        assert.equal(decide({ type: "Payment", operations }, "refund", authorized + 1)?.code, "amount_too_large");
       },
     ),
     { numRuns: 1_000 },

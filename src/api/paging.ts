@@ -33,7 +33,7 @@ export const pagingFields = <Sort extends string>({ sorts, sort_by, sort_dir }: 
   sort_dir: Type.Optional(oneOf(["asc", "desc"], { default: sort_dir })),
 });
 
-type Input<Sort extends string> = {
+export type PagingInput<Sort extends string> = {
   readonly page?: number;
   readonly page_size?: number;
   readonly page_key?: string;
@@ -54,7 +54,7 @@ export type Page<Sort extends string> = {
 };
 
 type List<Sort extends string, Row> = {
-  readonly input: Input<Sort>;
+  readonly input: PagingInput<Sort>;
   readonly sorting: Sorting<Sort>;
   /** The rows in the order asked for, `limit` at most, reading backwards from `after` where it says so. */
   readonly fetch: (page: Page<Sort>) => Promise<readonly Row[]>;

@@ -25,6 +25,8 @@ export type OperationOptions = {
   /** The acquirer is asked for 0; the operation keeps its amount. */
   readonly zero_auth?: boolean;
   readonly extras?: Readonly<Record<string, unknown>>;
+  /** What the acquirer calls the subscription's authorization that a recurring payment builds on. */
+  readonly authorization?: string;
   /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */
   readonly voids?: number;
 };
@@ -75,6 +77,10 @@ export type Address = Readonly<Record<string, string | null>>;
 
 /** Everything that is shown but never searched. */
 export type Body = {
+  /** Of a subscription: what is paid for. */
+  readonly description: string | null;
+  /** Of a subscription: the shopper is not charged on a schedule, but whenever there is a reason. */
+  readonly unscheduled: boolean;
   readonly text_on_statement: string | null;
   readonly branding_id: number | null;
   readonly variables: Readonly<Record<string, unknown>>;
@@ -92,6 +98,8 @@ export type Body = {
 
 /** The body of a transaction of which nothing more is known. */
 export const newBody = (metadata: Body["metadata"]): Body => ({
+  description: null,
+  unscheduled: false,
   text_on_statement: null,
   branding_id: null,
   variables: {},
@@ -121,6 +129,8 @@ export type Transaction = Derived & {
   readonly acquirer: string | null;
   readonly fraud_suspected: boolean;
   readonly subscription_id: number | null;
+  /** Of a subscription: the groups that it is charged with. */
+  readonly group_ids: readonly number[] | null;
   readonly body: Body;
   readonly link_token: string | null;
   readonly due_at: Date | null;
@@ -148,6 +158,7 @@ export const authorizationOf = (operations: readonly Operation[]): Operation | u
   operations.find((operation) => authorizes(operation.type) && isApproved(operation));
 
 const authorizes = (type: OperationType): boolean => type === "authorize" || type === "session" || type === "recurring";
+const accepts = (type: OperationType): boolean => authorizes(type) || type === "credit";
 
 type Command = {
   readonly from: readonly State[];
@@ -159,37 +170,53 @@ type Command = {
 
 const not_closed: Command["when"] = (_, operations) => operations.every(({ type }) => type !== "deadline");
 
+const paying: Command = { from: ["initial", "rejected"], when: not_closed };
+
 /** What each command needs: the states it may start from, what must hold, and the most it may move. */
-export const commands: Readonly<Partial<Record<OperationType, Command>>> = {
-  authorize: { from: ["initial", "rejected"], when: not_closed },
-  session: { from: ["initial", "rejected"], when: not_closed },
-  capture: {
-    from: ["new", "processed"],
-    when: (t) => t.authorized > 0 && !t.cancelled,
-    limit: (t) => t.authorized - t.captured - t.capture_pending,
+export const commands: Readonly<Record<TransactionType, Readonly<Partial<Record<OperationType, Command>>>>> = {
+  Payment: {
+    authorize: paying,
+    session: paying,
+    recurring: { from: ["initial"] },
+    capture: {
+      from: ["new", "processed"],
+      when: (t) => t.authorized > 0 && !t.cancelled,
+      limit: (t) => t.authorized - t.captured - t.capture_pending,
+    },
+    refund: {
+      from: ["processed"],
+      when: (t) => t.captured > 0,
+      limit: (t) => t.captured - t.refunded - t.refund_pending,
+    },
+    cancel: { from: ["new", "processed"], when: (t) => t.captured === 0 && !t.cancelled },
+    renew: { from: ["new"] },
   },
-  refund: {
-    from: ["processed"],
-    when: (t) => t.captured > 0,
-    limit: (t) => t.captured - t.refunded - t.refund_pending,
-  },
-  cancel: { from: ["new", "processed"], when: (t) => t.captured === 0 && !t.cancelled },
-  renew: { from: ["new"] },
+  // Its authorization moves nothing: payments that build on it do.
+  Subscription: { authorize: paying, session: paying, cancel: { from: ["active"] } },
+  Card: { authorize: paying, cancel: { from: ["active"] } },
+  Payout: { credit: paying },
 };
 
 /** A session only waits for the shopper: a new attempt to pay ends it. */
 export const endsSession = (type: OperationType): boolean => type === "authorize" || type === "session";
 
 /** May this happen now? The one place that answers; the acquirer is only asked after a yes (null). */
-export function decide(operations: readonly Operation[], type: OperationType, amount: number | null): Refusal | null {
-  const command = commands[type];
+export function decide(
+  { type, operations }: Pick<Transaction, "type" | "operations">,
+  verb: OperationType,
+  amount: number | null,
+): Refusal | null {
+  const command = commands[type][verb];
   if (command === undefined) return refuse("wrong_state", {});
 
   const pending = pendingOperation(operations);
-  const ends_session = pending?.type === "session" && endsSession(type);
+  const ends_session = pending?.type === "session" && endsSession(verb);
   if (pending !== undefined && !ends_session) return refuse("operation_pending", {});
 
-  const before = derive(operations.filter((operation) => operation !== pending));
+  const before = derive(
+    type,
+    operations.filter((operation) => operation !== pending),
+  );
   if (!command.from.includes(before.state)) return refuse("wrong_state", {});
   if (command.when !== undefined && !command.when(before, operations)) return refuse("wrong_state", {});
   if (command.limit !== undefined && (amount ?? 0) > command.limit(before)) {
@@ -198,8 +225,8 @@ export function decide(operations: readonly Operation[], type: OperationType, am
   return null;
 }
 
-/** State and totals of a payment with these operations. Throws when they are impossible: a mistake of ours. */
-export function derive(operations: readonly Operation[]): Derived {
+/** State and totals of a transaction with these operations. Throws when they are impossible: a mistake of ours. */
+export function derive(type: TransactionType, operations: readonly Operation[]): Derived {
   let authorized = zero;
   let captured = zero;
   let capture_pending = zero;
@@ -219,18 +246,37 @@ export function derive(operations: readonly Operation[]): Derived {
     if (operation.type === "refund") refunded = plus(refunded, amount);
     if (operation.type === "cancel" && operation.options.voids === undefined) cancelled = true;
   }
-  const accepted = authorizationOf(operations) !== undefined;
+  const accepted = operations.some((operation) => accepts(operation.type) && isApproved(operation));
   const totals = { accepted, authorized, captured, capture_pending, refunded, refund_pending, cancelled };
-  return { state: stateOf(operations, { accepted, cancelled }), ...totals };
+  return { state: stateOf(type, operations, { accepted, cancelled }), ...totals };
 }
 
-function stateOf(operations: readonly Operation[], { accepted, cancelled }: { accepted: boolean; cancelled: boolean }) {
+type Ends = { readonly accepted: boolean; readonly cancelled: boolean };
+
+function stateOf(type: TransactionType, operations: readonly Operation[], ends: Ends): State {
   if (operations.length === 0) return "initial";
   if (pendingOperation(operations) !== undefined) return "pending";
-  // Any finished capture, declined too, makes it processed; a declined cancel leaves it new.
-  if (cancelled || operations.some(({ type }) => type === "capture")) return "processed";
-  return accepted ? "new" : "rejected";
+  return settled_states[type](ends, operations);
 }
+
+const kept = ({ accepted, cancelled }: Ends): State => (cancelled ? "cancelled" : accepted ? "active" : "rejected");
+
+/** The state when nothing is pending (reference: states, sections 1, 5 and 6). */
+const settled_states: Readonly<Record<TransactionType, (ends: Ends, operations: readonly Operation[]) => State>> = {
+  Payment: ({ accepted, cancelled }, operations) => {
+    // Any finished capture, declined too, makes it processed; a declined cancel leaves it new.
+    if (cancelled || operations.some(({ type }) => type === "capture")) return "processed";
+    return accepted ? "new" : "rejected";
+  },
+  Subscription: kept,
+  // A card's state is not shown: whether it was accepted, and its operations, tell.
+  Card: kept,
+  Payout: ({ accepted }) => (accepted ? "processed" : "rejected"),
+};
 
 /** What the merchant has received: captured less refunded, approved operations only. */
 export const balanceOf = ({ captured, refunded }: Derived): Amount => minus(captured, refunded);
+
+/** What a payout has paid, in minor units. */
+export const creditedOf = (operations: readonly Operation[]): number =>
+  operations.reduce((sum, o) => (o.type === "credit" && isApproved(o) ? sum + (o.amount ?? 0) : sum), 0);

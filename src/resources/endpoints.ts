@@ -6,13 +6,16 @@ import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
 import { callbackEndpoints } from "./callbacks.ts";
+import { cards } from "./cards.ts";
 import { currencyEndpoints } from "./currencies.ts";
 import { operationalStatus } from "./operational-status.ts";
-import { paymentLinks } from "./payment-links.ts";
 import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
+import { payouts } from "./payouts.ts";
 import { ping } from "./ping.ts";
 import { referenceEndpoints } from "./reference.ts";
+import { subscriptionGroups } from "./subscription-groups.ts";
+import { subscriptions } from "./subscriptions.ts";
 import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
 
@@ -28,8 +31,11 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...accounts,
     ...account,
     ...payments,
-    ...paymentLinks,
     ...paymentOperations,
+    ...subscriptions,
+    ...subscriptionGroups,
+    ...cards,
+    ...payouts,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

@@ -1,6 +1,6 @@
 // Which acquirer does it, and whether it is a test (reference: testing; extensions, sections 3 and 6).
 
-import type { Acquirer } from "../acquirers/acquirer.ts";
+import type { Acquirer, Verb } from "../acquirers/acquirer.ts";
 import type { AccountSettings } from "../domain/account.ts";
 import type { Card } from "../domain/card.ts";
 import { Refused } from "../domain/refusal.ts";
@@ -21,6 +21,8 @@ type Wanted = {
   readonly transaction: Transaction;
   /** Forced by the request. */
   readonly acquirer: string | null;
+  /** What it shall do. */
+  readonly verb?: Verb;
 };
 
 /** For a card: test cards go to the simulator under the real acquirer's name, live cards to an acquirer that can. */
@@ -36,7 +38,9 @@ export function chooseForCard({ acquirers }: Services, card: Card, wanted: Wante
     );
   }
   if (named.length === 0 && wanted.acquirer !== null) throw new Refused("validation", { acquirer: ["is invalid"] });
-  const [acquirer] = is_test ? named : named.filter((name) => acquirers[name]?.authorize !== undefined);
+  const [acquirer] = is_test
+    ? named
+    : named.filter((name) => acquirers[name]?.[wanted.verb ?? "authorize"] !== undefined);
   if (acquirer === undefined) throw refusedCard("no acquirer accepts this card");
   return { acquirer, test_mode: is_test };
 }

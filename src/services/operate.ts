@@ -38,6 +38,7 @@ import {
   type Wish,
 } from "./operations.ts";
 import type { Actor, Claim, Services } from "./services.ts";
+import { forgetUnused, vaultRow } from "./vault.ts";
 
 // Longer than any acquirer may take to answer; what has not answered by then is found by the worker.
 export const ask_timeout_ms = 30_000;
@@ -51,7 +52,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     if (before === null) throw notFound(wish.type, wish.id);
     if (before.revision !== (wish.revision ?? before.revision)) throw new Refused("operation_pending", {});
     mustBeChargeable(wish.amount, before.currency);
-    unless(decide(before.operations, wish.verb, wish.amount));
+    unless(decide(before, wish.verb, wish.amount));
     // Once tried, a transaction is bound to its mode; the caller saw an older state of it.
     const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
     if (bound) throw new Refused("wrong_state", {});
@@ -62,7 +63,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
     const transaction: Transaction = {
       ...before,
-      ...derive(operations),
+      ...derive(before.type, operations),
       operations,
       acquirer: wish.acquirer ?? before.acquirer,
       test_mode: wish.test_mode ?? before.test_mode,
@@ -81,6 +82,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
         operations: ended === null ? [operation] : [ended.now, operation],
         callbacks: endedCallback(services, before, ended),
         activity: [operationActivity(actor, { before, after: transaction, operation, at })],
+        vault: wish.keep === undefined ? [] : [vaultRow(services, transaction, operation, wish.keep)],
         idempotency: claimed(actor, transaction, operation.id),
       })
       .catch((error: unknown) => {
@@ -113,6 +115,15 @@ export async function perform(services: Services, begun: Begun, card: Card | nul
   }
 }
 
+/** Settles with our own no: the acquirer is not asked. */
+export async function decline(services: Services, begun: Begun, status_code: string): Promise<void> {
+  try {
+    await settle(services, begun, { ...aborted, status_code });
+  } finally {
+    services.running.delete(begun.operation.reference);
+  }
+}
+
 async function ask(services: Services, begun: Begun, card: Card | null): Promise<Outcome> {
   const { transaction, operation } = begun;
   const acquirer = acquirerFor(services, transaction);
@@ -140,7 +151,8 @@ export async function orderOf(
     transaction: name,
     amount: operation.options.zero_auth ? 0 : (operation.amount ?? 0),
     currency: currency ?? "",
-    authorization: authorizationOf(transaction.operations)?.acquirer_reference ?? null,
+    authorization:
+      operation.options.authorization ?? authorizationOf(transaction.operations)?.acquirer_reference ?? null,
     card,
     text_on_statement: body.text_on_statement,
     settings: account.settings.acquirer_settings[acquirer ?? ""] ?? {},
@@ -233,6 +245,7 @@ async function trySettle(
   if (committed === "key_taken") throw keyTaken();
   if (committed !== "done") return null;
   if (callbacks.length > 0) services.nudge();
+  if (next.type === "Card") await forgetUnused(services, next);
   if (capture === null) return next;
 
   await perform(services, { transaction: next, operation: capture }, null);

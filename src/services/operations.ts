@@ -1,6 +1,7 @@
 // What operations are made of: begun, ended and told of as plain data, before anything is stored or sent.
 
 import type { Outcome } from "../acquirers/acquirer.ts";
+import type { Card } from "../domain/card.ts";
 import { isChargeable } from "../domain/currency.ts";
 import type { Metadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
@@ -29,6 +30,8 @@ export type Wish = Key & {
   readonly acquirer?: string | null;
   readonly test_mode?: boolean;
   readonly three_d_secure_status?: string | null;
+  /** To be saved in the vault. */
+  readonly keep?: Card;
   /** What becomes known of the card and the shopper. */
   readonly metadata?: Metadata;
   /** Only in the state with this revision: refused as `operation_pending` when something happened since. */
@@ -86,7 +89,7 @@ export function newOperation(
 }
 
 export function revised(before: Transaction, operations: readonly Operation[], at: Date): Transaction {
-  return { ...before, ...derive(operations), operations, revision: before.revision + 1, updated_at: at };
+  return { ...before, ...derive(before.type, operations), operations, revision: before.revision + 1, updated_at: at };
 }
 
 /** The operation as the outcome leaves it. An unknown outcome leaves it pending. */

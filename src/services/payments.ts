@@ -12,6 +12,7 @@ import {
   type Transaction,
   type TransactionType,
 } from "../domain/transaction.ts";
+import type { ActivityRow } from "../storage/rows.ts";
 import { loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
@@ -28,15 +29,15 @@ type New = {
   readonly order_id: string | null;
   readonly currency: string | null;
   readonly body: Body;
+  readonly subscription_id?: number;
+  readonly group_ids?: readonly number[];
 };
 
-const nothing_yet = derive([]);
-
-/** A new transaction without operations. Throws `order_id_taken`. */
-export async function create(services: Services, actor: Actor, wanted: New): Promise<Transaction> {
-  const { account_id, type, order_id, currency, body } = wanted;
+/** A transaction without operations, with an id but not stored yet. */
+export async function born(services: Services, wanted: New): Promise<Transaction> {
+  const { account_id, type, order_id, currency, body, subscription_id, group_ids } = wanted;
   const at = services.clock.now();
-  const transaction: Transaction = {
+  return {
     bucket: bucketOf(account_id),
     account_id,
     id: await services.nextId(account_id),
@@ -44,11 +45,12 @@ export async function create(services: Services, actor: Actor, wanted: New): Pro
     type,
     order_id,
     currency,
-    ...nothing_yet,
+    ...derive(type, []),
     test_mode: false,
     acquirer: null,
     fraud_suspected: false,
-    subscription_id: null,
+    subscription_id: subscription_id ?? null,
+    group_ids: group_ids ?? null,
     body,
     link_token: null,
     due_at: null,
@@ -59,23 +61,40 @@ export async function create(services: Services, actor: Actor, wanted: New): Pro
     retented_at: null,
     operations: [],
   };
-  const { id } = transaction;
+}
+
+/** Stores a new transaction, with the operation that it begins with where it has one. Throws `order_id_taken`. */
+export async function store(
+  services: Services,
+  actor: Actor,
+  transaction: Transaction,
+  trail: readonly ActivityRow[] = [],
+): Promise<void> {
+  const { account_id, type, id, order_id, currency, state, created_at, operations } = transaction;
   const committed = await services.commit({
     transaction,
+    operations,
     activity: [
       activity(actor, {
         target: { account_id, type, id },
         action: "create",
-        changes: { order_id: [null, order_id], currency: [null, currency], state: [null, "initial"] },
-        at,
+        changes: { order_id: [null, order_id], currency: [null, currency], state: [null, state] },
+        at: created_at,
       }),
+      ...trail,
     ],
-    idempotency: claimed(actor, { type, id }, null),
+    idempotency: claimed(actor, transaction, operations[0]?.id ?? null),
   });
   if (committed === "conflict") {
     throw new Refused("order_id_taken", { order_id: [`already exists on another ${type.toLowerCase()}`] });
   }
   if (committed === "key_taken") throw keyTaken();
+}
+
+/** A new transaction without operations. Throws `order_id_taken`. */
+export async function create(services: Services, actor: Actor, wanted: New): Promise<Transaction> {
+  const transaction = await born(services, wanted);
+  await store(services, actor, transaction);
   return transaction;
 }
 
@@ -109,7 +128,11 @@ export async function change(
 }
 
 /** What the audit trail compares. The link's token is what lets a shopper pay: only that it changed is kept. */
-const shown = ({ body, link_token }: Transaction) => ({ ...body, link_token: link_token === null ? null : "[hidden]" });
+const shown = ({ body, link_token, group_ids }: Transaction) => ({
+  ...body,
+  group_ids,
+  link_token: link_token === null ? null : "[hidden]",
+});
 
 const token_bytes = 32;
 
@@ -122,7 +145,7 @@ function linkToken(bucket: number): string {
 export const putLink = (
   services: Services,
   actor: Actor,
-  { key, link }: { key: Key; link: Link & { readonly amount: number } },
+  { key, link }: { key: Key; link: Link & { readonly amount: number | null } },
 ): Promise<Transaction> =>
   change(services, actor, {
     key,
@@ -157,11 +180,16 @@ export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<
     }),
   });
 
-/** What may be changed: everything while nothing is authorized, afterwards variables and shipping tracking. */
-export const patchPayment = (
+type Patch = { readonly key: Key; readonly body: Partial<Body>; readonly group_ids?: readonly number[] };
+
+/**
+ * What may be changed: everything while nothing is authorized; afterwards variables, shipping tracking, and what a
+ * subscription is for and which groups it is in.
+ */
+export const patchTransaction = (
   services: Services,
   actor: Actor,
-  { key, body }: { key: Key; body: Partial<Body> },
+  { key, body, group_ids }: Patch,
 ): Promise<Transaction> =>
   change(services, actor, {
     key,
@@ -173,12 +201,13 @@ export const patchPayment = (
       const deadline_changed = allowed.deadline_at !== undefined;
       return {
         body: after,
+        ...(group_ids && { group_ids: group_ids.length === 0 ? null : group_ids }),
         ...(deadline_changed ? { due_at: after.deadline_at === null ? null : new Date(after.deadline_at) } : {}),
       };
     },
   });
 
-function onlyAlways(before: Body, { variables, shipping }: Partial<Body>): Partial<Body> {
+function onlyAlways(before: Body, { variables, shipping, description }: Partial<Body>): Partial<Body> {
   const tracked = shipping && {
     shipping: {
       ...(before.shipping ?? { method: null, company: null, amount: null, vat_rate: null }),
@@ -186,7 +215,7 @@ function onlyAlways(before: Body, { variables, shipping }: Partial<Body>): Parti
       tracking_url: shipping.tracking_url ?? null,
     },
   };
-  return { ...(variables && { variables }), ...tracked };
+  return { ...(variables && { variables }), ...(description !== undefined && { description }), ...tracked };
 }
 
 /** Notes on the metadata that the merchant reports fraud. Nothing is sent to the acquirer. */

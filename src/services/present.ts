@@ -1,7 +1,14 @@
 // Transactions as they stand on the wire (reference: objects). The newest names are spoken; older versions are made from
 // these by the version changes.
 
-import { balanceOf, type Operation, type Transaction } from "../domain/transaction.ts";
+import {
+  balanceOf,
+  creditedOf,
+  type Link,
+  type Operation,
+  type Transaction,
+  type TransactionType,
+} from "../domain/transaction.ts";
 
 /** ISO 8601 in UTC, whole seconds: `2024-10-10T17:26:06Z`. */
 export function wireTime(at: Date): string {
@@ -69,10 +76,11 @@ export function presentOperation(o: Operation) {
   };
 }
 
+const newest = (operations: readonly Operation[], size: number | undefined): readonly Operation[] =>
+  size === undefined ? operations : size === 0 ? [] : operations.slice(-size);
+
 /** The Payment object. `operations_size` keeps only so many of the newest operations. */
 export function presentPayment(t: Transaction, addresses: Addresses, operations_size?: number) {
-  const shown =
-    operations_size === undefined ? t.operations : operations_size === 0 ? [] : t.operations.slice(-operations_size);
   const b = t.body;
   return {
     id: t.id,
@@ -92,7 +100,7 @@ export function presentPayment(t: Transaction, addresses: Addresses, operations_
     invoice_address: b.invoice_address,
     basket: b.basket,
     shipping: b.shipping,
-    operations: shown.map(presentOperation),
+    operations: newest(t.operations, operations_size).map(presentOperation),
     test_mode: t.test_mode,
     acquirer: t.acquirer,
     facilitator: b.facilitator,
@@ -107,3 +115,94 @@ export function presentPayment(t: Transaction, addresses: Addresses, operations_
     reseller_id: null,
   };
 }
+
+/** As a payment, of which no money is moved. */
+function presentSubscription(t: Transaction, addresses: Addresses, operations_size?: number) {
+  const { balance: _, fee: __, subscription_id: ___, ...rest } = presentPayment(t, addresses, operations_size);
+  const { deadline_at, reseller_id, ...common } = rest;
+  return { ...common, description: t.body.description, group_ids: t.group_ids ?? [], deadline_at, reseller_id };
+}
+
+function presentPayout(t: Transaction, addresses: Addresses, operations_size?: number) {
+  const shown = presentPayment(t, addresses, operations_size);
+  return {
+    id: shown.id,
+    merchant_id: shown.merchant_id,
+    order_id: shown.order_id,
+    accepted: shown.accepted,
+    type: shown.type,
+    text_on_statement: shown.text_on_statement,
+    branding_id: shown.branding_id,
+    variables: shown.variables,
+    currency: shown.currency,
+    state: shown.state,
+    metadata: shown.metadata,
+    link: shown.link,
+    operations: shown.operations,
+    test_mode: shown.test_mode,
+    acquirer: shown.acquirer,
+    facilitator: shown.facilitator,
+    created_at: shown.created_at,
+    updated_at: shown.updated_at,
+    retented_at: shown.retented_at,
+    balance: creditedOf(t.operations),
+  };
+}
+
+/** A saved card has no amounts; its link still says `continueurl`. */
+function presentCard(t: Transaction, addresses: Addresses, operations_size?: number) {
+  const { metadata, link, variables } = t.body;
+  return {
+    id: t.id,
+    merchant_id: t.account_id,
+    accepted: t.accepted,
+    type: t.type,
+    acquirer: t.acquirer,
+    metadata,
+    link: link === null ? null : presentCardLink(linkUrl(t, addresses), link),
+    operations: newest(t.operations, operations_size).map(presentCardOperation),
+    variables,
+    test_mode: t.test_mode,
+    created_at: wireTime(t.created_at),
+  };
+}
+
+const presentCardLink = (url: string, link: Link) => ({
+  url,
+  agreement_id: link.agreement_id,
+  language: link.language,
+  continueurl: link.continue_url,
+  cancelurl: link.cancel_url,
+  callbackurl: link.callback_url,
+  payment_methods: link.payment_methods,
+  branding_id: link.branding_id,
+  google_analytics_client_id: link.google_analytics_client_id,
+  google_analytics_tracking_id: link.google_analytics_tracking_id,
+  version: link.version,
+  acquirer: link.acquirer,
+  framed: link.framed,
+  branding_config: link.branding_config,
+});
+
+function presentCardOperation(operation: Operation) {
+  const { amount: _, "3d_secure_status": __, ...shown } = presentOperation(operation);
+  return shown;
+}
+
+const presenters = {
+  Payment: presentPayment,
+  Subscription: presentSubscription,
+  Card: presentCard,
+  Payout: presentPayout,
+} as const satisfies Record<
+  TransactionType,
+  (t: Transaction, addresses: Addresses, operations_size?: number) => object
+>;
+
+/** A transaction as its kind is shown. */
+export const presentTransaction = (t: Transaction, addresses: Addresses, operations_size?: number): object =>
+  presenters[t.type](t, addresses, operations_size);
+
+/** An operation as its kind of transaction shows it. */
+export const presentOperationOf = (type: TransactionType, operation: Operation): object =>
+  type === "Card" ? presentCardOperation(operation) : presentOperation(operation);

@@ -8,10 +8,11 @@ import type pg from "pg";
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { coalesce } from "./coalesce.ts";
 import { isUniqueViolation } from "./errors.ts";
-import type { ActivityRow, CallbackRow, IdempotencyRow } from "./rows.ts";
+import type { ActivityRow, CallbackRow, IdempotencyRow, VaultRow } from "./rows.ts";
 import {
   activity_columns,
   activityJson,
+  begunJson,
   callbackJson,
   created_columns,
   createdJson,
@@ -19,6 +20,7 @@ import {
   mutable_columns,
   operationJson,
   updatedJson,
+  vaultJson,
 } from "./travel.ts";
 
 export type Change = {
@@ -28,6 +30,7 @@ export type Change = {
   readonly operations?: readonly Operation[];
   readonly callbacks?: readonly CallbackRow[];
   readonly activity?: readonly ActivityRow[];
+  readonly vault?: readonly VaultRow[];
   readonly idempotency?: IdempotencyRow | null;
 };
 
@@ -72,11 +75,17 @@ const key_columns = "bucket, scope, key, fingerprint, resource_type, resource_id
 /** Of each transaction that was written: what its other rows hang on. */
 const returned = "bucket, id, account_id, type, updated_at";
 
+const begun_columns = [...new Set([...Object.keys(created_columns), ...mutable_columns])].join(", ");
+const heads: readonly Part[] = ["created", "begun", "updated"];
+
 /** The parts of a batch, in the order of their parameters; a part without rows is left out of the statement. */
 const parts = {
   created: (p: string) => `
     INSERT INTO transactions (${names(created_columns)}) SELECT ${names(created_columns)}
     FROM json_to_recordset(${p}) AS r(${typed(created_columns)}) ON CONFLICT DO NOTHING RETURNING ${returned}`,
+  begun: (p: string) => `
+    INSERT INTO transactions (${begun_columns}) SELECT ${begun_columns}
+    FROM json_populate_recordset(NULL::transactions, ${p}) ON CONFLICT DO NOTHING RETURNING ${returned}`,
   updated: (p: string) => `
     UPDATE transactions t SET ${mutable_columns.map((c) => `${c} = r.${c}`).join(", ")}
     FROM json_populate_recordset(NULL::transactions, ${p}) r
@@ -92,6 +101,9 @@ const parts = {
     INSERT INTO activity (${names(activity_columns)}, account_id, target_type, created_at)
     SELECT ${prefixed(names(activity_columns))}, ok.account_id, ok.type, ok.updated_at
     FROM json_to_recordset(${p}) AS r(${typed(activity_columns)}) JOIN ok ON ok.bucket = r.bucket AND ok.id = r.target_id`,
+  vault: (p: string) => `
+    INSERT INTO vault SELECT r.* FROM json_populate_recordset(NULL::vault, ${p}) r
+    JOIN ok ON ok.bucket = r.bucket AND ok.id = r.card_id`,
   keys: (p: string) => `
     INSERT INTO idempotency_keys (${key_columns}) SELECT ${prefixed(key_columns)}
     FROM json_populate_recordset(NULL::idempotency_keys, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
@@ -122,10 +134,10 @@ function statementFor(present: readonly Part[]): { name: string; text: string } 
   let text = statements.get(name);
   if (text === undefined) {
     const ctes = present.map((part, i) => ({ part, sql: `${part} AS (${parts[part](`$${i + 1}`)})` }));
-    const heads = ctes.filter(({ part }) => part === "created" || part === "updated");
-    const rest = ctes.filter(({ part }) => part !== "created" && part !== "updated");
-    const ok = `ok AS (${heads.map(({ part }) => `SELECT * FROM ${part}`).join(" UNION ALL ")})`;
-    text = `WITH ${[...heads.map(({ sql }) => sql), ok, ...rest.map(({ sql }) => sql)].join(",")}
+    const first = ctes.filter(({ part }) => heads.includes(part));
+    const rest = ctes.filter(({ part }) => !heads.includes(part));
+    const ok = `ok AS (${first.map(({ part }) => `SELECT * FROM ${part}`).join(" UNION ALL ")})`;
+    text = `WITH ${[...first.map(({ sql }) => sql), ok, ...rest.map(({ sql }) => sql)].join(",")}
       SELECT count(*)::int AS count, string_agg(bucket || '/' || id, ' ') AS done FROM ok`;
     statements.set(name, text);
   }
@@ -135,19 +147,24 @@ function statementFor(present: readonly Part[]): { name: string; text: string } 
 async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committed[]> {
   const rows: Record<Part, string[]> = {
     created: [],
+    begun: [],
     updated: [],
     operations: [],
     callbacks: [],
     activity: [],
+    vault: [],
     keys: [],
   };
   const sorted = changes.length === 1 ? changes : [...changes].sort(byRow);
-  for (const { transaction, operations, callbacks, activity, idempotency } of sorted) {
-    if (transaction.revision === 0) rows.created.push(createdJson(transaction));
-    else rows.updated.push(updatedJson(transaction));
+  for (const { transaction, operations, callbacks, activity, vault, idempotency } of sorted) {
+    if (transaction.revision !== 0) rows.updated.push(updatedJson(transaction));
+    else if (transaction.last_operation_id === 0 && transaction.group_ids === null)
+      rows.created.push(createdJson(transaction));
+    else rows.begun.push(begunJson(transaction));
     for (const operation of operations ?? []) rows.operations.push(operationJson(transaction, operation));
     for (const callback of callbacks ?? []) rows.callbacks.push(callbackJson(callback));
     for (const entry of activity ?? []) rows.activity.push(activityJson(entry));
+    for (const card of vault ?? []) rows.vault.push(vaultJson(card));
     if (idempotency) rows.keys.push(keyJson(idempotency));
   }
   const present = (Object.keys(parts) as Part[]).filter((part) => rows[part].length > 0);

@@ -31,6 +31,16 @@ export type ActivityRow = {
   readonly created_at: Date;
 };
 
+/** A saved card, sealed. */
+export type VaultRow = {
+  readonly bucket: number;
+  /** Of the operation that saved it. */
+  readonly reference: string;
+  readonly account_id: number;
+  readonly card_id: number;
+  readonly sealed: Buffer;
+};
+
 /** The claim of an Idempotency-Key, committed with the effect that it names. */
 export type IdempotencyRow = {
   readonly bucket: number;

@@ -50,6 +50,11 @@ export type ListQuery = {
     readonly accepted?: boolean;
     readonly acquirer?: string;
     readonly fraud_suspected?: boolean;
+    readonly subscription_id?: number;
+    /** Subscriptions in this group. */
+    readonly group_id?: number;
+    /** Cards that expired before this month: year * 100 + month. */
+    readonly expired_before?: number;
     readonly min_time?: Date;
     /** Exclusive. */
     readonly max_time?: Date;
@@ -63,16 +68,30 @@ export type ListQuery = {
   readonly after: { readonly value: string | number; readonly id: string | number; readonly backwards: boolean } | null;
 };
 
+const card_month = `(t.body #>> '{metadata,exp_year}')::int * 100 + (t.body #>> '{metadata,exp_month}')::int`;
+
 /** One page of an account's transactions, in the order asked for. */
 export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise<Transaction[]> {
   const { account_id, type, filters, sort_by, after } = query;
   const values: unknown[] = [bucketOf(account_id), account_id, type];
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const where = ["t.bucket = $1", "t.account_id = $2", "t.type = $3"];
-  for (const name of ["id", "order_id", "state", "accepted", "acquirer", "fraud_suspected"] as const) {
+  for (const name of [
+    "id",
+    "order_id",
+    "state",
+    "accepted",
+    "acquirer",
+    "fraud_suspected",
+    "subscription_id",
+  ] as const) {
     const value = filters[name];
     if (value !== undefined) where.push(`t.${name} = ${bind(value)}`);
   }
+  // The partial index holds only rows with groups.
+  if (filters.group_id !== undefined)
+    where.push("t.group_ids IS NOT NULL", `t.group_ids @> ARRAY[${bind(filters.group_id)}]::integer[]`);
+  if (filters.expired_before !== undefined) where.push(`${card_month} < ${bind(filters.expired_before)}`);
   if (filters.min_time !== undefined) where.push(`t.${filters.timestamp} >= ${bind(filters.min_time)}`);
   if (filters.max_time !== undefined) where.push(`t.${filters.timestamp} < ${bind(filters.max_time)}`);
 
@@ -91,6 +110,18 @@ export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise
   );
   const page = rows.map(fromRow);
   return after?.backwards ? page.reverse() : page;
+}
+
+/** Those of these order ids that the account uses already. */
+export async function takenOrderIds(
+  pool: pg.Pool,
+  { account_id, type, order_ids }: { account_id: number; type: TransactionType; order_ids: readonly string[] },
+): Promise<Set<string>> {
+  const { rows } = await pool.query<{ order_id: string }>(
+    "SELECT order_id FROM transactions WHERE bucket = $1 AND account_id = $2 AND type = $3 AND order_id = ANY($4::text[])",
+    [bucketOf(account_id), account_id, type, order_ids],
+  );
+  return new Set(rows.map((row) => row.order_id));
 }
 
 type KeyOfOperation = Key & { readonly operation_id: number };

@@ -4,7 +4,7 @@
 
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { packBody } from "./packed.ts";
-import type { ActivityRow, CallbackRow, IdempotencyRow } from "./rows.ts";
+import type { ActivityRow, CallbackRow, IdempotencyRow, VaultRow } from "./rows.ts";
 
 /** What a new row says, and of which type; the rest is as every transaction begins (the table's defaults). */
 export const created_columns = {
@@ -36,6 +36,7 @@ export const activity_columns = {
 
 /** What may change of it. */
 export const mutable_columns = [
+  "group_ids",
   "state",
   "accepted",
   "test_mode",
@@ -58,8 +59,14 @@ export const mutable_columns = [
 
 type Row<Name extends string> = Readonly<Record<Name, unknown>>;
 
-export function createdJson(t: Transaction): string {
-  const row: Row<keyof typeof created_columns> = {
+/** A new row that is as every transaction begins. */
+export const createdJson = (t: Transaction): string => JSON.stringify(createdRow(t));
+
+/** A new row that begins with an operation, or in groups. */
+export const begunJson = (t: Transaction): string => JSON.stringify({ ...createdRow(t), ...updatedRow(t) });
+
+function createdRow(t: Transaction): Row<keyof typeof created_columns> {
+  return {
     bucket: t.bucket,
     account_id: t.account_id,
     id: t.id,
@@ -73,13 +80,15 @@ export function createdJson(t: Transaction): string {
     created_at: timeText(t.created_at),
     updated_at: timeText(t.updated_at),
   };
-  return JSON.stringify(row);
 }
 
-export function updatedJson(t: Transaction): string {
-  const row: Row<(typeof mutable_columns)[number] | "bucket" | "id"> = {
+export const updatedJson = (t: Transaction): string => JSON.stringify(updatedRow(t));
+
+function updatedRow(t: Transaction): Row<(typeof mutable_columns)[number] | "bucket" | "id"> {
+  return {
     bucket: t.bucket,
     id: t.id,
+    group_ids: t.group_ids,
     state: t.state,
     accepted: t.accepted,
     test_mode: t.test_mode,
@@ -99,7 +108,6 @@ export function updatedJson(t: Transaction): string {
     updated_at: timeText(t.updated_at),
     retented_at: timeText(t.retented_at),
   };
-  return JSON.stringify(row);
 }
 
 export const operationJson = ({ bucket, account_id, id: transaction_id }: Transaction, operation: Operation): string =>
@@ -134,6 +142,9 @@ export function activityJson(entry: ActivityRow): string {
   };
   return JSON.stringify(row);
 }
+
+export const vaultJson = (row: VaultRow): string =>
+  JSON.stringify({ ...row, sealed: `\\x${row.sealed.toString("hex")}` });
 
 export const keyJson = (row: IdempotencyRow): string =>
   JSON.stringify({

@@ -1,11 +1,13 @@
 // Deadlines and capture dates: what happens to a transaction when its time has come. And what grows old is forgotten.
 
 import { whenDue } from "../services/due.ts";
+import { each } from "../services/each.ts";
 import type { Services } from "../services/services.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { dueTransactions } from "../storage/transactions.ts";
+import { deleteUnused } from "../storage/vault.ts";
 import type { Leases } from "./leases.ts";
-import { each, type Loop, startLoop } from "./loop.ts";
+import { type Loop, startLoop } from "./loop.ts";
 
 const pause_ms = 1_000;
 const batch_max = 200;
@@ -37,6 +39,7 @@ export const startForgetting = (services: Services): Loop =>
     log: services.log,
     round: async () => {
       await forgetKeys(services.pool, new Date(services.clock.now().getTime() - keys_kept_ms));
+      await deleteUnused(services.pool);
       return false;
     },
   });

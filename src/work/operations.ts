@@ -1,11 +1,12 @@
 // Operations that nobody is asking about any more: their process is gone, or the acquirer's answer did not arrive. The
 // acquirer is asked what became of them, until that is known.
 
+import { each } from "../services/each.ts";
 import { repair } from "../services/repair.ts";
 import type { Services } from "../services/services.ts";
 import { abandonedOperations, askAgainAt, type PendingOperation } from "../storage/transactions.ts";
 import type { Leases } from "./leases.ts";
-import { each, type Loop, startLoop } from "./loop.ts";
+import { type Loop, startLoop } from "./loop.ts";
 
 const pause_ms = 500;
 const batch_max = 200;

@@ -1,4 +1,4 @@
-// The Payment object as it is shown (reference: objects, sections 1 to 5).
+// Transactions as they are shown (reference: objects, sections 1 to 8 and 15).
 
 import { type TSchema, Type } from "typebox";
 
@@ -139,32 +139,41 @@ const ShippingShape = Type.Object(
   { title: "Shipping" },
 );
 
+const identity = { id: Type.Integer(), merchant_id: Type.Integer(), accepted: Type.Boolean() };
+const described = {
+  text_on_statement: text_or_null(),
+  branding_id: integer_or_null(),
+  variables: map(),
+  currency: text(),
+  metadata: MetadataShape,
+  link: or_null(PaymentLinkShape),
+};
+const addressed = {
+  shipping_address: or_null(AddressShape),
+  invoice_address: or_null(AddressShape),
+  basket: Type.Array(BasketShape),
+  shipping: or_null(ShippingShape),
+};
+const processed = {
+  operations: Type.Array(OperationShape),
+  test_mode: Type.Boolean(),
+  acquirer: text_or_null(),
+  facilitator: text_or_null(),
+  created_at: time(),
+  updated_at: time(),
+  retented_at: time_or_null(),
+};
+
 export const PaymentShape = Type.Object(
   {
-    id: Type.Integer(),
+    ...identity,
     ulid: text(),
-    merchant_id: Type.Integer(),
     order_id: text(),
-    accepted: Type.Boolean(),
     type: Type.Literal("Payment"),
-    text_on_statement: text_or_null(),
-    branding_id: integer_or_null(),
-    variables: map(),
-    currency: text(),
     state: Type.Enum(["initial", "pending", "new", "rejected", "processed"]),
-    metadata: MetadataShape,
-    link: or_null(PaymentLinkShape),
-    shipping_address: or_null(AddressShape),
-    invoice_address: or_null(AddressShape),
-    basket: Type.Array(BasketShape),
-    shipping: or_null(ShippingShape),
-    operations: Type.Array(OperationShape),
-    test_mode: Type.Boolean(),
-    acquirer: text_or_null(),
-    facilitator: text_or_null(),
-    created_at: time(),
-    updated_at: time(),
-    retented_at: time_or_null(),
+    ...described,
+    ...addressed,
+    ...processed,
     balance: Type.Integer(),
     fee: integer_or_null(),
     subscription_id: Type.Optional(Type.Integer({ description: "Only on payments made from a subscription" })),
@@ -172,6 +181,80 @@ export const PaymentShape = Type.Object(
     reseller_id: integer_or_null(),
   },
   { title: "Payment" },
+);
+
+export const SubscriptionShape = Type.Object(
+  {
+    ...identity,
+    ulid: text(),
+    order_id: text(),
+    type: Type.Literal("Subscription"),
+    state: Type.Enum(["initial", "pending", "active", "cancelled", "rejected"]),
+    ...described,
+    ...addressed,
+    ...processed,
+    description: text_or_null(),
+    group_ids: Type.Array(Type.Integer()),
+    deadline_at: time_or_null(),
+    reseller_id: integer_or_null(),
+  },
+  { title: "Subscription" },
+);
+
+export const PayoutShape = Type.Object(
+  {
+    ...identity,
+    order_id: text(),
+    type: Type.Literal("Payout"),
+    state: Type.Enum(["initial", "pending", "rejected", "processed"]),
+    ...described,
+    ...processed,
+    balance: Type.Integer({ description: "What was paid out" }),
+  },
+  { title: "Payout" },
+);
+
+const { amount: _, "3d_secure_status": __, ...card_operation } = OperationShape.properties;
+export const CardOperationShape = Type.Object(card_operation, { title: "CardOperation" });
+
+const CardLinkShape = Type.Object(
+  {
+    url: text(),
+    agreement_id: Type.Integer(),
+    language: text(),
+    continueurl: text_or_null(),
+    cancelurl: text_or_null(),
+    callbackurl: text_or_null(),
+    payment_methods: text_or_null(),
+    branding_id: integer_or_null(),
+    google_analytics_client_id: text_or_null(),
+    google_analytics_tracking_id: text_or_null(),
+    version: text(),
+    acquirer: text_or_null(),
+    framed: Type.Boolean(),
+    branding_config: map(),
+  },
+  { title: "CardLink" },
+);
+
+export const CardShape = Type.Object(
+  {
+    ...identity,
+    type: Type.Literal("Card"),
+    acquirer: text_or_null(),
+    metadata: MetadataShape,
+    link: or_null(CardLinkShape),
+    operations: Type.Array(CardOperationShape),
+    variables: map(),
+    test_mode: Type.Boolean(),
+    created_at: time(),
+  },
+  { title: "Card" },
+);
+
+export const CardTokenShape = Type.Object(
+  { token: text(), is_used: Type.Boolean(), created_at: time() },
+  { title: "CardToken" },
 );
 
 export const FraudReportShape = Type.Object(

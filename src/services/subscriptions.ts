@@ -1,0 +1,73 @@
+// Payments that build on a subscription: a recurring payment begins with its operation, in one commit, and lives on its
+// own from then (reference: states, section 5).
+
+import { Refused } from "../domain/refusal.ts";
+import { authorizationOf, derive, newBody, type OperationOptions, type Transaction } from "../domain/transaction.ts";
+import { type Begun, mustBeChargeable, newOperation, operationActivity } from "./operations.ts";
+import { born, store } from "./payments.ts";
+import type { Actor, Services } from "./services.ts";
+
+export type Recurring = {
+  /** Minor units of the subscription's currency. */
+  readonly amount: number;
+  /** Of the new payment. */
+  readonly order_id: string;
+  readonly options: OperationOptions;
+  readonly callback_url: string | null;
+  /** Null: the subscription's. */
+  readonly text_on_statement: string | null;
+  readonly variables: Readonly<Record<string, unknown>>;
+};
+
+/** Makes the payment with its pending operation. Throws `wrong_state` unless the subscription is active. */
+export async function beginRecurring(
+  services: Services,
+  actor: Actor,
+  subscription: Transaction,
+  wanted: Recurring,
+): Promise<Begun> {
+  const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
+  const { amount, order_id, options, callback_url, text_on_statement, variables } = wanted;
+  const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
+  if (state !== "active" || authorization === null) throw new Refused("wrong_state", {});
+  mustBeChargeable(amount, currency);
+
+  const before = await born(services, {
+    account_id,
+    type: "Payment",
+    order_id,
+    currency,
+    subscription_id: id,
+    body: {
+      ...newBody({ ...body.metadata, origin: "subscription" }),
+      text_on_statement: text_on_statement ?? body.text_on_statement,
+      branding_id: body.branding_id,
+      variables,
+    },
+  });
+  const at = before.created_at;
+  const wish = {
+    ...{ account_id, type: before.type, id: before.id, verb: "recurring" as const },
+    ...{ amount, callback_url, acquirer, options: { ...options, authorization } },
+  };
+  const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
+  const operations = [operation];
+  const transaction: Transaction = {
+    ...before,
+    ...derive("Payment", operations),
+    operations,
+    acquirer,
+    test_mode,
+    last_operation_id: operation.id,
+  };
+  services.running.add(operation.reference);
+  try {
+    await store(services, actor, transaction, [
+      operationActivity(actor, { before, after: transaction, operation, at }),
+    ]);
+  } catch (error) {
+    services.running.delete(operation.reference);
+    throw error;
+  }
+  return { transaction, operation };
+}
