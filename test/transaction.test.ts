@@ -3,7 +3,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { balanceOf, decide, derive, type Operation, type OperationType } from "../src/domain/transaction.ts";
+import {
+  balanceOf,
+  decide,
+  derive,
+  type Operation,
+  type OperationType,
+  type TransactionType,
+} from "../src/domain/transaction.ts";
 
 type Given = {
   readonly type: OperationType;
@@ -135,6 +142,39 @@ describe("the state follows from the operations", () => {
     test(`${before || "nothing yet"} | ${state}`, () => {
       const operations = before === "" ? [] : before.split(",").map((word, i) => operation(read(word), i + 1));
       assert.equal(derive("Payment", operations).state, state);
+    });
+  }
+});
+
+const others = `
+Subscription |                          | initial   | authorize 0 yes, session yes, cancel no
+Subscription | authorize? 0             | pending   | authorize 0 no, cancel no
+Subscription | authorize! 0             | rejected  | authorize 0 yes, cancel no
+Subscription | authorize 0              | active    | authorize 0 no, cancel yes, capture 1 no, recurring 1 no
+Subscription | authorize 0, cancel!     | active    | cancel yes
+Subscription | authorize 0, cancel      | cancelled | cancel no, authorize 0 no
+Subscription | session? 0               | pending   | authorize 0 yes
+Card         | authorize                | active    | cancel yes, authorize no, session no
+Card         | authorize!               | rejected  | authorize yes
+Card         | authorize, cancel        | cancelled | authorize no
+Payout       |                          | initial   | credit 5 yes, authorize 5 no
+Payout       | credit? 5                | pending   | credit 5 no
+Payout       | credit! 5                | rejected  | credit 5 yes
+Payout       | credit 5                 | processed | credit 5 no, cancel no, refund 5 no
+Payment      | recurring 5              | new       | capture 5 yes, capture 6 no, recurring 5 no, authorize 5 no
+`;
+
+describe("subscriptions, cards and payouts have states and commands of their own", () => {
+  for (const line of others.trim().split("\n")) {
+    const [kind = "", before = "", state = "", wishes = ""] = line.split("|").map((part) => part.trim());
+    test(`${kind} | ${before || "nothing yet"} | ${state}`, () => {
+      const type = kind as TransactionType;
+      const operations = before === "" ? [] : before.split(",").map((word, i) => operation(read(word), i + 1));
+      assert.equal(derive(type, operations).state, state);
+      for (const wish of wishes.split(", ")) {
+        const { type: verb, amount } = read(wish.replace(/ (yes|no)$/, ""));
+        assert.equal(decide({ type, operations }, verb, amount) === null ? "yes" : "no", wish.split(" ").at(-1), wish);
+      }
     });
   }
 });
