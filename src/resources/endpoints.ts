@@ -5,8 +5,10 @@ import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
+import { brandingEndpoints } from "./brandings.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { logos } from "./logos.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentLinks } from "./payment-links.ts";
 import { paymentOperations } from "./payment-operations.ts";
@@ -27,9 +29,11 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
+    ...logos,
     ...payments,
     ...paymentLinks,
     ...paymentOperations,
+    ...brandingEndpoints,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

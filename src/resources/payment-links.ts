@@ -6,6 +6,7 @@ import { flag, httpUrl } from "../api/fields.ts";
 import { LINK } from "../api/groups.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
+import { mustBeBranding } from "../services/brandings.ts";
 import { deleteLink, putLink } from "../services/payments.ts";
 import { linkUrl } from "../services/present.ts";
 import { LinkUrlShape } from "./payment-shape.ts";
@@ -36,8 +37,9 @@ async function agreementFor({ services, account }: Request<typeof PutLink, "merc
 }
 
 async function linkOf(request: Request<typeof PutLink, "merchant">): Promise<Link & { readonly amount: number }> {
-  const { account, version } = request;
+  const { services, account, version } = request;
   const input: Static<typeof PutLink> = request.input;
+  await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
   const { settings } = account;
   // The order of the members is the order in which they are shown.
   return {

@@ -10,6 +10,7 @@ import { acquirer_names } from "../domain/acquirers.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
 import { type Address, type Body, newBody, type Transaction } from "../domain/transaction.ts";
+import { mustBeBranding } from "../services/brandings.ts";
 import { spanOf } from "../services/days.ts";
 import type { Key } from "../services/operations.ts";
 import { create, find, patchPayment } from "../services/payments.ts";
@@ -196,6 +197,7 @@ export const payments = [
     handle: async (request) => {
       const { services, actor, account, input } = request;
       const { order_id, currency, branding_id, shopsystem } = input;
+      await mustBeBranding(services.pool, account.id, ["branding_id", branding_id]);
       const body: Body = {
         ...newBody(newMetadata(shopsystem)),
         ...bodyOf(input),
