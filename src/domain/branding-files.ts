@@ -4,7 +4,7 @@
 import { type ImageType, imageType } from "./images.ts";
 import { scriptIn, scriptInTemplate } from "./script.ts";
 
-/** All files of a branding together stay below this. */
+/** All files of a branding together stay below this (reference: "under 1 MB"). */
 export const branding_bytes_max = 1_048_576;
 /** The published branding has about 170 files. */
 export const branding_files_max = 500;

@@ -16,7 +16,7 @@ import {
 import { text } from "../api/fields.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { isResourceName, mimeOf } from "../domain/branding-files.ts";
-import { notFound, Refused } from "../domain/refusal.ts";
+import { Refused } from "../domain/refusal.ts";
 import {
   type BrandingKey,
   branding_name_max,
@@ -25,6 +25,7 @@ import {
   createBranding,
   findBranding,
   findFile,
+  noFile,
   putFile,
   removeBranding,
   removeFile,
@@ -53,10 +54,8 @@ function fileKey(request: AnyRequest<"merchant">, otherwise: () => Refused): Fil
   return { ...key, name: resource_name };
 }
 
-const unknownName = (): Refused => notFound("file", "");
 const wrongName = (): Refused => new Refused("validation", { resource_name: ["is invalid"] });
 
-/** Which of the members of an earlier answer were shown is not known again: those that the request named. */
 async function present({ services, account }: AnyRequest<"merchant">, id: number, shown: Shown) {
   return presentBranding(await findBranding(services, { account_id: account.id, id }, showsData(shown)), shown);
 }
@@ -69,7 +68,7 @@ async function created(request: AnyRequest<"merchant">, id: number, shown: Shown
   };
 }
 
-/** What the parameters of a request that was checked before say. */
+/** For a repeat: what its parameters say, which the first request's check has passed. */
 function shownAgain({ params }: AnyRequest): Shown {
   const named = (parameter: string): string | undefined => {
     const value = params[parameter];
@@ -174,7 +173,7 @@ const files = [
     input: Type.Object({}),
     output: { 200: FileShape },
     handle: async (request) => {
-      const key = fileKey(request, unknownName);
+      const key = fileKey(request, noFile);
       return fileReply(await findFile(request.services, key), mimeOf(key.name));
     },
   }),
@@ -198,7 +197,7 @@ const files = [
     input: Type.Object({}),
     output: { 204: null },
     handle: async (request) => {
-      await removeFile(request.services, request.actor, fileKey(request, unknownName));
+      await removeFile(request.services, request.actor, fileKey(request, noFile));
       return { status: 204 };
     },
     resume: () => ({ status: 204 }),

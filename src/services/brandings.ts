@@ -149,7 +149,8 @@ export const removeBranding = (services: Services, actor: Actor, key: BrandingKe
     target,
   });
 
-const noFile = (): Refused =>
+/** 404 that does not repeat the name: anything may be in it. */
+export const noFile = (): Refused =>
   new Refused("not_found", null, { message: "Not found: No file of that name in the branding" });
 
 /** A file's bytes. Throws 404 when there is no such branding or file. */
