@@ -135,7 +135,6 @@ describe("settings", () => {
     shopsystem: "WooCommerce",
     timezone: "-03:30",
     locale: "de",
-    default_branding_id: 7,
     logging_stops_at: "2031-01-02T03:04:05Z",
     allow_test_transactions: false,
     default_payment_language: "de",
@@ -146,10 +145,12 @@ describe("settings", () => {
   test("every one of them can be changed, and only what was sent changes", async () => {
     const before = (await account.owner("GET", "/account")).body;
     const pci = Object.fromEntries(Object.keys(before.pci).map((level) => [level, true]));
-    const changed = await account.owner("PATCH", "/account", { body: { ...everything, pci } });
+    const branding = await account.owner("POST", "/brandings", { body: { name: "Shop 2026" } });
+    const all = { ...everything, pci, default_branding_id: branding.body.id };
+    const changed = await account.owner("PATCH", "/account", { body: all });
     assert.equal(changed.status, 200);
     const { acquirer_settings: _, ...rest } = before;
-    const expected = { ...rest, ...everything, pci, shop_url: "https://shop.example" };
+    const expected = { ...rest, ...all, shop_url: "https://shop.example" };
     const { acquirer_settings: __, ...shown } = changed.body;
     assert.deepEqual(shown, expected);
     assert.deepEqual((await account.owner("GET", "/account")).body, changed.body);

@@ -15,7 +15,7 @@ import { basic, type RawAnswer, type RawClient, type RawHeaders, rawClient, spok
 const seed = Number(process.env.FUZZ_SEED || 20_261_125);
 // Requests per declared method, version and content type; a slow machine stops in the middle of the second round.
 const draws = 2;
-const time_max_ms = 30_000;
+const time_max_ms = 45_000;
 const answer_max_ms = 5_000;
 // From 1,000 failing answers a minute on an account is throttled; so some take turns.
 const shop_count = 10;
@@ -60,6 +60,7 @@ type Shop = {
   /** One of each other thing with an address, by the first word of its path. */
   readonly things: Readonly<Record<string, number>>;
   readonly agreement_id: number;
+  readonly branding_id: number;
   readonly activity_id: string;
 };
 
@@ -101,6 +102,7 @@ async function newShop(): Promise<Shop> {
     person: basic(account.email, account.password),
     payments,
     agreement_id: (await newKey(app, account, ["GET /payments"])).agreement_id,
+    branding_id: (await call("POST", "/brandings", { body: { name: "Shop 2026" } })).body.id,
     activity_id: (await call("GET", "/activity?page_size=1")).body[0].id,
   };
 }
@@ -145,7 +147,8 @@ function operationsOf({ paths, components }: Json): Operation[] {
         ...Object.fromEntries(
           parameters.filter((one: Json) => one.in === "query").map((one: Json) => [one.name, one.schema]),
         ),
-        ...requestBody?.content["application/json"].schema.properties,
+        // A file is taken in multipart only.
+        ...Object.values<Json>(requestBody?.content ?? {})[0]?.schema.properties,
       },
       answers: new Map(
         Object.entries<Json>(responses).map(([status, response]) => {
@@ -330,8 +333,10 @@ function pairsOf(value: Json, name: string): [string, string][] {
 
 const escaped = (text: string): string =>
   Array.from(text, (letter) => (letter.isWellFormed() ? encodeURIComponent(letter) : "%ED%A0%80")).join("");
-const part = (name: string, value: string): string =>
-  `--b\r\nContent-Disposition: form-data; name="${name.replace(/["\\]/g, "\\$&")}"\r\n\r\n${value}\r\n`;
+const part = (name: string, value: string): string => {
+  const filename = name === "file" ? '; filename="a"' : "";
+  return `--b\r\nContent-Disposition: form-data; name="${name.replace(/["\\]/g, "\\$&")}"${filename}\r\n\r\n${value}\r\n`;
+};
 
 function encoded(type: ContentType, members: Members): string {
   if (type === "json")
@@ -345,7 +350,7 @@ type Way = { readonly type: ContentType; readonly version: string };
 
 /** Ending what the test stands on would end it: these get a body that nobody takes. */
 const isFatal = ({ method, path }: Operation): boolean =>
-  method === "DELETE" && /^\/(user|account|agreements\/.*)$/.test(path);
+  method === "DELETE" && /^\/(user|account|agreements\/.*|brandings\/\{id\})$/.test(path);
 const hopeless = Buffer.from([0xff]);
 
 function request(operation: Operation, drawn: Drawn, shop: Shop, { type, version }: Way): Sent {
@@ -376,17 +381,22 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
     users: shop.user_id,
     accounts: shop.id,
     agreements: shop.agreement_id,
+    brandings: shop.branding_id,
     activity: shop.activity_id,
     ...shop.things,
     callbacks: "01HF3K6T9W2N4Q8ZB7C5D1E0XA",
   };
   const [, resource = ""] = path.split("/");
-  return path.replace("{id}", id ?? String(existing[resource])).replace("{operation_id}", operation_id ?? "1");
+  return path
+    .replace("{id}", id ?? String(existing[resource]))
+    .replace("{operation_id}", operation_id ?? "1")
+    .replace("{resource_name}", operation_id ?? "templates/form.liquid");
 }
 
 // What comes back.
 
-const tables = words(`agreements transactions operations callbacks activity subscription_groups vault card_tokens`);
+const tables = words(`agreements transactions operations callbacks activity subscription_groups vault card_tokens
+  brandings branding_files logos`);
 
 /** How many rows each shop has, once nothing is under way any more; under 0 those of everybody else. */
 async function rowsStored(): Promise<ReadonlyMap<number, string>> {
@@ -436,7 +446,11 @@ type Judged = { readonly sent: Sent; readonly operation: Operation | null };
 function wrongWith({ status, headers, text, body }: RawAnswer, { sent, operation }: Judged): string[] {
   const { method, path } = sent;
   const agrees = operation?.answers.get(String(status));
-  const is_static = /^\/(docs|changelog)(\?|$)/.test(path);
+  // A file is static where it is read, not where it is put or deleted.
+  const is_file = /^\/(account\/logo|brandings\/[^/?]+\/(?!copy(\?|$)).+)(\?|$)/.test(path);
+  const is_static = /^\/(docs|changelog)(\?|$)/.test(path) || (is_file && !["PUT", "DELETE"].includes(method));
+  // What cannot be decoded, or is too long, is no path of anything.
+  const is_no_path = body?.message === "Not found: no such path";
   const length = headers["content-length"];
   const rules: Record<string, boolean> = {
     "a 5xx": status < 500,
@@ -450,7 +464,8 @@ function wrongWith({ status, headers, text, body }: RawAnswer, { sent, operation
           : length === String(Buffer.byteLength(text)),
     "Content-Type":
       text === "" || is_static || /^application\/json(; charset=UTF-8)?$/.test(headers["content-type"] ?? ""),
-    "an error with other members": status < 400 || method === "HEAD" || (is_static ? text === "" : isError(body)),
+    "an error with other members":
+      status < 400 || method === "HEAD" || (is_static && !is_no_path ? text === "" : isError(body)),
     "a value that came back": status < 400 || !secrets.some((secret) => text.includes(secret)),
     "an undeclared status": operation === null || agrees !== undefined || met_anywhere.includes(status),
     "not as declared": !agrees || is_static || agrees(body),

@@ -18,6 +18,7 @@ import {
   type TestAccount,
   type TestApp,
 } from "./support/app.ts";
+import { form, png } from "./support/files.ts";
 import { newKey as newSystemUser, permissions } from "./support/members.ts";
 import { basic, rawClient } from "./support/raw.ts";
 
@@ -122,6 +123,9 @@ const tables = [
   "users",
   "accounts",
   "agreements",
+  "brandings",
+  "branding_files",
+  "logos",
   "idempotency_keys",
   "simulator.book",
 ] as const;
@@ -231,6 +235,14 @@ const onAgreement =
     return { method, path: `/agreements/${agreement_id}${what}`, body: body(), as: byOwner(shop) };
   };
 
+const onBranding =
+  (method: string, what: string, body?: () => object): Prepare =>
+  async () => {
+    const { id } = (await shop.owner("POST", "/brandings", { body: { name: next("branding") } })).body;
+    await shop.owner("PUT", `/brandings/${id}/VERSION`, { body: form("2.5.0") });
+    return { method, path: `/brandings/${id}${what}`, ...(body && { body: body() }), as: byOwner(shop) };
+  };
+
 const other_routes: Readonly<Record<string, Prepare>> = {
   "POST /users": async () => {
     const body = { name: "Bo", email: `${next("bo")}@shop.example`, password: "smoke and mirrors 17" };
@@ -257,6 +269,22 @@ const other_routes: Readonly<Record<string, Prepare>> = {
     const invited = await shop.owner("POST", "/agreements", { body: { user_email: person.email } });
     const { id, invitation_token: token } = invited.body;
     return { method: "PATCH", path: `/agreements/${id}`, body: { accepted: true, token }, as: byUser(person) };
+  },
+  "POST /brandings": async () => {
+    return { method: "POST", path: "/brandings", body: { name: next("branding") }, as: byOwner(shop) };
+  },
+  "PATCH /brandings/:id": onBranding("PATCH", "", () => ({ name: next("branding") })),
+  "DELETE /brandings/:id": onBranding("DELETE", ""),
+  "POST /brandings/:id/copy": onBranding("POST", "/copy", () => ({ only: "id,resources" })),
+  "PUT /brandings/:id/*resource_name": onBranding("PUT", "/images/cup.png", () => form(png)),
+  "DELETE /brandings/:id/*resource_name": onBranding("DELETE", "/VERSION"),
+  "PUT /account/logo": async () => {
+    await shop.owner("DELETE", "/account/logo");
+    return { method: "PUT", path: "/account/logo", body: form(png), as: byOwner(shop) };
+  },
+  "DELETE /account/logo": async () => {
+    await shop.owner("PUT", "/account/logo", { body: form(png) });
+    return { method: "DELETE", path: "/account/logo", as: byOwner(shop) };
   },
   "POST /callbacks/replay": async () => {
     await callbackOf(told);

@@ -11,6 +11,7 @@ import { acquirer_names } from "../src/domain/acquirers.ts";
 import { currencies } from "../src/domain/currency.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
 import { type Answer, type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { form } from "./support/files.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the OpenAPI document is walked as the JSON that it is
 type Json = any;
@@ -59,7 +60,7 @@ describe("/openapi.json", () => {
   test("holds every endpoint that is served, and each that it holds is served", async () => {
     const served = endpointsOf({ signup: "open", program_version: "0" });
     const nameOf = ({ method, path }: { method: string; path: string }) =>
-      `${method} ${path.replace(/:(\w+)/g, "{$1}")}`;
+      `${method} ${path.replace(/[:*](\w+)/g, "{$1}")}`;
     const hidden = served.filter(({ listed }) => listed === false).map(nameOf);
     assert.deepEqual(hidden, ["GET /docs/js/scalar.js"]);
     const documented = operations().map(([name]) => name);
@@ -384,9 +385,35 @@ describe("real answers", () => {
     await called(shop.owner, "POST /callbacks/{id}/replay", `/callbacks/${callback.id}/replay`);
     const invited = { body: { user_email: "new@shop.example" } };
     await called(shop.owner, "POST /agreements", "/agreements", invited);
+    const branding = (await called(shop.owner, "POST /brandings", "/brandings", { body: { name: "Shop 2026" } })).body;
+    const one = `/brandings/${branding.id}`;
+    await called(shop.owner, "PUT /brandings/{id}/{resource_name}", `${one}/VERSION`, { body: form("2.5.0") });
+    await called(shop.owner, "GET /brandings", "/brandings?only=resources");
+    await called(shop.owner, "GET /brandings/{id}", one);
+    await called(shop.owner, "PATCH /brandings/{id}", one, { body: { except: "name" } });
+    await called(shop.owner, "POST /brandings/{id}/copy", `${one}/copy`);
+    await called(shop.owner, "DELETE /brandings/{id}/{resource_name}", `${one}/VERSION`);
+    await called(shop.owner, "DELETE /brandings/{id}", one);
+    await called(shop.owner, "DELETE /account/logo", "/account/logo");
     await called(app.anonymous, "GET /versions", "/versions");
     await called(app.anonymous, "POST /ping", "/ping");
   });
+});
+
+test("a file is taken in multipart only, and read as what it is", () => {
+  for (const [path, name] of [
+    ["/brandings/{id}/{resource_name}", "resource_name"],
+    ["/account/logo", "logo_type"],
+  ] as const) {
+    const { get, put } = document.paths[path];
+    const { content, required } = put.requestBody;
+    assert.deepEqual([required, Object.keys(content)], [true, ["multipart/form-data"]]);
+    const { schema } = content["multipart/form-data"];
+    assert.deepEqual([schema.required, schema.properties.file], [["file"], { type: "string", format: "binary" }]);
+    assert.deepEqual(Object.keys(get.responses[200].content), ["application/octet-stream"]);
+    assert.deepEqual([get.responses[404].content, Object.keys(put.responses)[0]], [undefined, "204"]);
+    assert.ok(get.parameters.some((parameter: Json) => parameter.name === name && parameter.schema.type === "string"));
+  }
 });
 
 describe("/docs", () => {
@@ -509,7 +536,7 @@ describe("short lists", () => {
     assert.deepEqual(Object.keys(link), ["account_type", "resource", "description", "actions"]);
     assert.deepEqual([link.account_type, link.actions], ["Merchant", ["PUT", "DELETE"]]);
     const permitted = listed.body.flatMap(({ resource, actions }: Json) =>
-      actions.map((action: string) => `${action} ${resource.replace(/:(\w+)/g, "{$1}")}`),
+      actions.map((action: string) => `${action} ${resource.replace(/[:*](\w+)/g, "{$1}")}`),
     );
     const asks = operations().filter(
       ([one, declared]) => /merchant/.test(declared["x-scope"]) || one.endsWith(" /ping"),

@@ -6,7 +6,7 @@ import type { Agreement, Method } from "../domain/access.ts";
 import { notFound } from "../domain/refusal.ts";
 import type { Account, User } from "../services/directory.ts";
 import type { Actor, Services } from "../services/services.ts";
-import type { Files } from "./body.ts";
+import type { Files, UploadedFile } from "./body.ts";
 import type { Version } from "./versions/index.ts";
 
 /**
@@ -65,6 +65,10 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly asynchronous?: true;
   /** Answers with its own media type, ignores Accept, and its errors have empty bodies. */
   readonly static?: true;
+  /** Takes a file: the multipart part `file`. Without one it is 400; who declares this finds it with `uploaded`. */
+  readonly file?: true;
+  /** What the path names need not be there (404), although no parameter of the path says which it is. */
+  readonly optional?: true;
   /** For `anonymous` and `user_or_merchant`: an agreement must still have the permission. */
   readonly permission?: true;
   /** JSON null clears a nullable value (PATCH). */
@@ -92,6 +96,13 @@ export const post = on("POST");
 export const put = on("PUT");
 export const patch = on("PATCH");
 export const del = on("DELETE");
+
+/** The file that an endpoint takes which declares so: it was looked for before. */
+export function uploaded({ files }: Pick<AnyRequest, "files">): Buffer {
+  const file: UploadedFile | undefined = files.file;
+  if (file === undefined) throw new Error("only an endpoint that declares `file` has one");
+  return file.bytes;
+}
 
 const id_max = 2 ** 31 - 1;
 

@@ -27,7 +27,7 @@ export function openApi({ endpoints, version, api_url, program_version, groups }
   const paths: Record<string, Record<string, Json>> = {};
   for (const endpoint of endpoints) {
     if (endpoint.listed === false) continue;
-    const path = endpoint.path.replace(/:(\w+)/g, "{$1}");
+    const path = endpoint.path.replace(/[:*](\w+)/g, "{$1}");
     paths[path] ??= {};
     paths[path][endpoint.method.toLowerCase()] = operation(endpoint, { version, schemas, groups });
   }
@@ -115,7 +115,7 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: "path", required: true, schema: idSchema(path) })),
+    ...pathParameters(path),
     ...(in_query ? queryParameters(input, schemas) : []),
     ...(endpoint.asynchronous ? [synchronized_parameter] : []),
     ...(endpoint.asynchronous || path.endsWith("/fraud-report") ? [callback_parameter] : []),
@@ -130,7 +130,7 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
     ...(scope === "anonymous" ? { security: [{}, { basic: [] }] } : {}),
     "x-scope": scope,
     parameters,
-    ...(in_query || !has_input ? {} : { requestBody: requestBody(input, schemas) }),
+    ...(in_query || !(has_input || endpoint.file) ? {} : { requestBody: requestBody(endpoint, schemas) }),
     responses: { ...successes(output, schemas), ...failures(endpoint) },
   };
 }
@@ -140,6 +140,15 @@ const text_ids = /^\/(activity|callbacks)\//;
 
 const idSchema = (path: string): Json =>
   text_ids.test(path) ? { type: "string" } : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
+
+const pathParameters = (path: string): Json[] =>
+  [...path.matchAll(/([:*])(\w+)/g)].map(([, sign, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    ...(sign === "*" ? { description: "All that is left of the path, slashes included" } : {}),
+    schema: sign === "*" ? { type: "string" } : idSchema(path),
+  }));
 
 const versionParameter = ({ name }: Version): Json => ({
   name: "Accept-Version",
@@ -189,7 +198,21 @@ function queryParameters({ properties, ...input }: TObject, schemas: Map<string,
   });
 }
 
-function requestBody(input: TObject, schemas: Map<string, Json>): Json {
+const file_schema = { type: "string", format: "binary" };
+
+/** A file travels in multipart only. */
+function fileBody(input: TObject, schemas: Map<string, Json>): Json {
+  const { properties = {}, required = [] } = referenced(input, schemas) as { properties?: Json; required?: string[] };
+  const schema = {
+    type: "object",
+    required: ["file", ...required],
+    properties: { file: file_schema, ...properties },
+  };
+  return { required: true, content: { "multipart/form-data": { schema } } };
+}
+
+function requestBody({ input, file }: Endpoint, schemas: Map<string, Json>): Json {
+  if (file === true) return fileBody(input, schemas);
   const schema = referenced(input, schemas);
   const required = ((input.required ?? []) as readonly string[]).length > 0;
   // Unless told, a generated client would write a group into a form as JSON.
@@ -234,10 +257,10 @@ const mediaType = (schema: TSchema): string =>
   (schema as { contentMediaType?: string }).contentMediaType ?? "application/json";
 
 /** Also where none are needed, credentials may be wrong or not allowed, and a query or body unreadable. */
-function failures({ method, path, static: is_static }: Endpoint): Json {
+function failures({ method, path, static: is_static, optional }: Endpoint): Json {
   const statuses = [
     ...["400", "401", "403"],
-    ...(path.includes(":") ? ["404"] : []),
+    ...(path.includes(":") || optional ? ["404"] : []),
     "406",
     ...(method === "GET" ? [] : ["409", "413", "415"]),
     ...(method === "PATCH" && path.endsWith("/operations/:operation_id") ? ["428"] : []),

@@ -14,7 +14,7 @@ import type { AnyRequest, Endpoint, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
 import { claimOf, createOnce, type Once } from "./idempotency.ts";
-import { type Checked, compile } from "./input.ts";
+import { type Checked, compile, messages } from "./input.ts";
 import { createListener, type Transport } from "./listener.ts";
 import { acceptsJson } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -32,8 +32,13 @@ export type ServerOptions = {
 
 const path_parameter_max = 500;
 
+/** The end of a declared path that takes all that is left, slashes included: `/brandings/:id/*resource_name`. */
+const rest_pattern = /\*(\w+)$/;
+
 type Route = {
   readonly path: string;
+  /** The parameter that takes what is left of the path; null where the path has none. */
+  readonly rest: string | null;
   readonly endpoints: ReadonlyMap<string, { readonly endpoint: Endpoint; readonly check: Checked }>;
   readonly allow: string;
 };
@@ -66,7 +71,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   for (const route of routesOf(options.endpoints)) {
     server.route({
       method: methods,
-      url: route.path,
+      url: route.path.replace(rest_pattern, "*"),
       // Before Fastify would look at the body: that is for later gates, and then `readBody` does it.
       onRequest: (request, reply) => handle(gate(), route, request, reply),
       handler: () => {},
@@ -95,7 +100,7 @@ function routesOf(endpoints: readonly Endpoint[]): Route[] {
   }
   return [...by_path].map(([path, methods]) => {
     const names = [...methods.keys(), ...(methods.has("GET") ? ["HEAD"] : []), "OPTIONS"];
-    return { path, endpoints: methods, allow: names.sort().join(", ") };
+    return { path, rest: rest_pattern.exec(path)?.[1] ?? null, endpoints: methods, allow: names.sort().join(", ") };
   });
 }
 
@@ -122,7 +127,8 @@ const isStatic = (route: Route | null, method: string): boolean =>
 
 function exchangeOf(route: Route | null, request: FastifyRequest, reply: FastifyReply): Exchange {
   const { raw, method, url, ip } = request;
-  const params = request.params as Exchange["params"];
+  const found = request.params as Exchange["params"];
+  const params = route === null || route.rest === null ? found : { ...found, [route.rest]: found["*"] ?? "" };
   const is_static = isStatic(route, method);
   return { raw, reply, method, url, ip, params, path: route?.path ?? null, is_static, started: performance.now() };
 }
@@ -233,7 +239,8 @@ function answered(
   } as AnyRequest;
   const run = async (): Promise<Answer> => {
     const { value, errors } = check(params);
-    if (errors !== null) throw new Refused("validation", errors);
+    const no_file = endpoint.file === true && body.files.file === undefined ? { file: [messages.missing] } : null;
+    if (errors !== null || no_file !== null) throw new Refused("validation", { ...errors, ...no_file });
     if (endpoint.asynchronous && callback_url !== null && !isHttpUrl(callback_url)) {
       throw new Refused("validation", { "CoolPay-Callback-Url": ["is invalid"] });
     }

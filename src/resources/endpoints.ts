@@ -5,9 +5,11 @@ import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
+import { brandingEndpoints } from "./brandings.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { cards } from "./cards.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { logos } from "./logos.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
@@ -30,12 +32,14 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
+    ...logos,
     ...payments,
     ...paymentOperations,
     ...subscriptions,
     ...subscriptionGroups,
     ...cards,
     ...payouts,
+    ...brandingEndpoints,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

@@ -6,6 +6,7 @@ import { flag, httpUrl, integer } from "../api/fields.ts";
 import { LINK, type LinkInput } from "../api/groups.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
+import { mustBeBranding } from "../services/brandings.ts";
 import { deleteLink, putLink } from "../services/payments.ts";
 import { linkUrl } from "../services/present.ts";
 import { affected, type Kind, keyOf } from "./kinds.ts";
@@ -69,7 +70,8 @@ async function agreementFor({ services, account }: Asking, wanted: number | unde
 const card_methods = "creditcard";
 
 async function linkOf(kind: Kind, request: Asking): Promise<Link & { readonly amount: number | null }> {
-  const { account, version, input } = request;
+  const { services, account, version, input } = request;
+  await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
   const { settings } = account;
   const methods = kind.type === "Card" ? card_methods : settings.default_payment_methods;
   // The order of the members is the order in which they are shown.

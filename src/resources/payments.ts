@@ -8,6 +8,7 @@ import { SHOPSYSTEM } from "../api/groups.ts";
 import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { type Body, newBody } from "../domain/transaction.ts";
+import { mustBeBranding } from "../services/brandings.ts";
 import { create, find, patchTransaction } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payment, shown } from "./kinds.ts";
@@ -52,6 +53,7 @@ export const payments = [
     handle: async (request) => {
       const { services, actor, account, input } = request;
       const { order_id, currency, branding_id, shopsystem } = input;
+      await mustBeBranding(services.pool, account.id, ["branding_id", branding_id]);
       const body: Body = {
         ...newBody(newMetadata(shopsystem)),
         ...bodyOf(input),

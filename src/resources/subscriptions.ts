@@ -8,6 +8,7 @@ import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
 import { chooseForSession } from "../services/acquiring.ts";
+import { mustBeBranding } from "../services/brandings.ts";
 import { perform } from "../services/operate.ts";
 import { create, find, patchTransaction } from "../services/payments.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
@@ -156,6 +157,7 @@ const subscriptionWrites = [
       const { services, actor, account, input } = request;
       const { order_id, currency, shopsystem } = input;
       const type = subscription.type;
+      await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
       await mustBeGroups(services, { account_id: account.id, currency }, input.group_ids ?? []);
       const body = {
         ...newBody(newMetadata(shopsystem)),

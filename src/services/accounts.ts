@@ -18,6 +18,7 @@ import {
 } from "../storage/directory.ts";
 import { activity, differences } from "./activity.ts";
 import { insertSystemUser, newKey, noteAgreement } from "./agreements.ts";
+import { mustBeBranding } from "./brandings.ts";
 import { changing } from "./changing.ts";
 import type { Account, User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
@@ -45,6 +46,8 @@ export async function openAccount(services: Services, actor: Actor, { user, want
         private_key,
         created_at: at,
       });
+      // It has none yet, so none can be its default.
+      await mustBeBranding(db, account_id, ["default_branding_id", brandingIn(wanted)]);
       await note(db, actor, { account_id, action: "create", changes: changesOf(null, settings), at });
       const members: readonly Member[] = [
         { user_id: user.id, owner: true, service: null, locked: false },
@@ -77,6 +80,9 @@ async function addMember({ seal }: Services, db: Db, { account_id, member, actor
 
 const merged = (before: AccountSettings, change: SettingsChange): AccountSettings =>
   mergeGroup(before, change) as AccountSettings;
+
+/** The branding that the settings name, if any. */
+const brandingIn = ({ default_branding_id: id }: SettingsChange): number | null => (typeof id === "number" ? id : null);
 
 const replaced_whole = new Set(["default_branding_config"]);
 
@@ -124,6 +130,7 @@ export async function changeAccount(
       await lockAccount(db, id);
       const row = await accountById(db, id);
       if (row === null || row.closed_at !== null) throw notFound("Account", id);
+      await mustBeBranding(db, id, ["default_branding_id", brandingIn(change)]);
       const before = openSettings(seal, row.settings);
       const after = merged(before, change);
       const changes = changesOf(before, after);
