@@ -63,6 +63,9 @@ describe("what the system users may do from the start", () => {
     GET    /acl-resources            -      -
     GET    /accounts                 -      -
     GET    /user                     -      -
+    GET    /acquirers                -      api
+    GET    /acquirers/clearhaus      -      api
+    PATCH  /acquirers/clearhaus      -      -
     GET    /currencies               window api`;
   for (const row of rows.trim().split("\n")) {
     const [method = "", path = "", window, api] = row.trim().split(/ +/);

@@ -3,6 +3,7 @@
 import type { Endpoint } from "../api/endpoint.ts";
 import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
+import { acquirerEndpoints } from "./acquirers.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
 import { callbackEndpoints } from "./callbacks.ts";
@@ -27,6 +28,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
+    ...acquirerEndpoints,
     ...payments,
     ...paymentLinks,
     ...paymentOperations,

@@ -31,6 +31,7 @@ const groups: Groups = {
     users: "People. They act on accounts through agreements.",
     accounts: "Merchant accounts and their settings.",
     agreements: "Who may do what on an account, and the API keys.",
+    acquirers: "What an account has agreed with each acquirer.",
     callbacks: "What the merchant's server was told, and telling it again.",
     activity: "Who changed what, with before and after.",
   },

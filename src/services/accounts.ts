@@ -116,7 +116,7 @@ const note = (
 export async function changeAccount(
   services: Services,
   actor: Actor,
-  { id, change }: { readonly id: number; readonly change: SettingsChange },
+  { id, change }: { readonly id: number; readonly change: SettingsChange | ((now: AccountSettings) => SettingsChange) },
 ): Promise<Account> {
   const { seal, clock, directory } = services;
   await changing(services, actor, {
@@ -125,7 +125,7 @@ export async function changeAccount(
       const row = await accountById(db, id);
       if (row === null || row.closed_at !== null) throw notFound("Account", id);
       const before = openSettings(seal, row.settings);
-      const after = merged(before, change);
+      const after = merged(before, typeof change === "function" ? change(before) : change);
       const changes = changesOf(before, after);
       if (Object.keys(changes).length === 0) return id;
       await updateSettings(db, id, sealSettings(seal, after));
