@@ -66,6 +66,9 @@ describe("what the system users may do from the start", () => {
     GET    /acquirers                -      api
     GET    /acquirers/clearhaus      -      api
     PATCH  /acquirers/clearhaus      -      -
+    POST   /fees                     window api
+    GET    /fees/formulas            -      api
+    GET    /payment-method-priority  -      -
     GET    /currencies               window api`;
   for (const row of rows.trim().split("\n")) {
     const [method = "", path = "", window, api] = row.trim().split(/ +/);

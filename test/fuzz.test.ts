@@ -210,6 +210,8 @@ const good_values: Readonly<Record<string, readonly Json[]>> = {
   password: ["correct horse battery staple"],
   resource: ["/payments", "/payments/:id"],
   address: ["127.0.0.1", "::1"],
+  formula: ["1.45%", "70 + 1%", "(amount + 5) / 100"],
+  payment_method_priority: [{ visa: ["clearhaus", "nets"] }, {}],
   // What is due at once would be done behind the test's back, while it counts rows.
   deadline_at: ["2126-01-01T00:00:00Z"],
   auto_capture_at: ["2126-01-01"],
@@ -354,12 +356,16 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
     callbacks: "01HF3K6T9W2N4Q8ZB7C5D1E0XA",
   };
   const [, resource = ""] = path.split("/");
-  return path.replace("{id}", id ?? String(existing[resource])).replace("{operation_id}", operation_id ?? "1");
+  return path
+    .replace("{id}", id ?? String(existing[resource]))
+    .replace("{operation_id}", operation_id ?? "1")
+    .replace("{acquirer}", id ?? "clearhaus")
+    .replace("{payment_method}", operation_id ?? "visa-dk");
 }
 
 // What comes back.
 
-const tables = ["agreements", "transactions", "operations", "callbacks", "activity"];
+const tables = words("agreements transactions operations callbacks activity fee_formulas payment_method_priorities");
 
 /** How many rows each shop has, once nothing is under way any more; under 0 those of everybody else. */
 async function rowsStored(): Promise<ReadonlyMap<number, string>> {
@@ -495,7 +501,10 @@ test("every endpoint, in every version and encoding, takes good, wrong and hosti
 });
 
 test("an id that is none names nothing", async () => {
-  const read_by_id = operations.filter(({ method, path }) => path.includes("{") && ["GET", "DELETE"].includes(method));
+  // Acquirers and payment methods are words of a list: there another one is 400.
+  const read_by_id = operations.filter(
+    ({ method, path }) => path.includes("id}") && ["GET", "DELETE"].includes(method),
+  );
   const asked = read_by_id.flatMap((operation) =>
     hostile_ids.map((id, i) => {
       const of_operation = operation.path.includes("{operation_id}") && i % 2 === 0;

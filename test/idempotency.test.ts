@@ -745,6 +745,8 @@ describe("a process lost after the effect, before its answer was kept: the repea
       "DELETE /account",
       "DELETE /user",
       "POST /acquirers/:acquirer/test",
+      "POST /fees",
+      "POST /fees/:acquirer/:payment_method",
       "POST /ping",
     ]);
   });

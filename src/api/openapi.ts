@@ -115,7 +115,12 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
-    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: "path", required: true, schema: idSchema(path) })),
+    ...[...path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+      name,
+      in: "path",
+      required: true,
+      schema: idSchema(path, name),
+    })),
     ...(in_query ? queryParameters(input, schemas) : []),
     ...(endpoint.asynchronous ? [synchronized_parameter] : []),
     ...(endpoint.asynchronous || path.endsWith("/fraud-report") ? [callback_parameter] : []),
@@ -138,8 +143,13 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
 // What is named by a ulid; all else has numbers.
 const text_ids = /^\/(activity|callbacks)\//;
 
-const idSchema = (path: string): Json =>
-  text_ids.test(path) ? { type: "string" } : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
+// Names in paths that are words.
+const word_names: readonly string[] = ["acquirer", "payment_method"];
+
+const idSchema = (path: string, name = ""): Json =>
+  text_ids.test(path) || word_names.includes(name)
+    ? { type: "string" }
+    : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
 
 const versionParameter = ({ name }: Version): Json => ({
   name: "Accept-Version",

@@ -8,8 +8,10 @@ import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { feeEndpoints } from "./fees.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentLinks } from "./payment-links.ts";
+import { paymentMethodPriority } from "./payment-method-priority.ts";
 import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
 import { ping } from "./ping.ts";
@@ -32,6 +34,8 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...payments,
     ...paymentLinks,
     ...paymentOperations,
+    ...feeEndpoints,
+    ...paymentMethodPriority,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

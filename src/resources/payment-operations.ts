@@ -16,6 +16,7 @@ import {
 } from "../domain/transaction.ts";
 import { type Choice, chooseForCard, chooseForSession } from "../services/acquiring.ts";
 import { cardIn, type GivenCard } from "../services/cards.ts";
+import { cardAutoFee } from "../services/fees.ts";
 import { begin, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
@@ -124,16 +125,17 @@ type PayingRequest = Request<typeof Authorize, "merchant"> | Request<typeof Sess
 async function pay(
   request: PayingRequest,
   verb: "authorize" | "session",
-  { choice, card }: { choice: Choice; card: GivenCard | null },
+  { choice, card, fee }: { choice: Choice; card: GivenCard | null; fee: number | null },
 ) {
   const { services, actor, input } = request;
-  const { amount, auto_capture, auto_capture_at, customer_ip, extras } = input;
+  const { auto_capture, auto_capture_at, customer_ip, extras } = input;
   const zero_auth = "zero_auth" in input && input.zero_auth === true;
   const nin = "nin" in input ? input.nin : undefined;
   const begun = await begin(services, actor, {
     ...paymentKey(request),
     verb,
-    amount,
+    amount: input.amount + (fee ?? 0),
+    fee,
     options: {
       ...(auto_capture && { auto_capture }),
       ...(auto_capture_at && { auto_capture_at }),
@@ -167,8 +169,12 @@ export const paymentOperations = [
       const { services, account, input } = request;
       const card = cardIn(services, account.id, input.card);
       const transaction = await find(services, paymentKey(request));
-      const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      return pay(request, "authorize", { choice: chooseForCard(services, card.data, wanted), card });
+      const { settings } = account;
+      const { amount } = input;
+      const wanted = { settings, transaction, acquirer: input.acquirer ?? null, amount };
+      const choice = await chooseForCard(services, card.data, wanted);
+      const autofee = { wanted: input.autofee ?? settings.autofee, transaction, acquirer: choice.acquirer, amount };
+      return pay(request, "authorize", { choice, card, fee: await cardAutoFee(services, autofee, card) });
     },
     resume,
   }),
@@ -183,7 +189,7 @@ export const paymentOperations = [
       const { services, account, input } = request;
       const transaction = await find(services, paymentKey(request));
       const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      return pay(request, "session", { choice: chooseForSession(services, wanted), card: null });
+      return pay(request, "session", { choice: chooseForSession(services, wanted), card: null, fee: null });
     },
     resume,
   }),

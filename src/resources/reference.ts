@@ -32,6 +32,8 @@ const groups: Groups = {
     accounts: "Merchant accounts and their settings.",
     agreements: "Who may do what on an account, and the API keys.",
     acquirers: "What an account has agreed with each acquirer.",
+    fees: "What acquirers take, by formulas over the amount, and putting it on the shopper's bill.",
+    "payment-method-priority": "Which acquirer comes first where several can.",
     callbacks: "What the merchant's server was told, and telling it again.",
     activity: "Who changed what, with before and after.",
   },
