@@ -15,7 +15,7 @@ import { basic, type RawAnswer, type RawClient, type RawHeaders, rawClient, spok
 const seed = Number(process.env.FUZZ_SEED || 20_261_125);
 // Requests per declared method, version and content type; a slow machine stops in the middle of the second round.
 const draws = 2;
-const time_max_ms = 14_000;
+const time_max_ms = 25_000;
 const answer_max_ms = 5_000;
 // From 1,000 failing answers a minute on an account is throttled; so some take turns.
 const shop_count = 4;
@@ -61,6 +61,9 @@ type Shop = {
   readonly activity_id: string;
 };
 
+// Acquirers' settings are declared by one table: those with every kind of setting stand for all.
+const alike = /^\/acquirers\/(?!clearhaus|paysafecard|sofort)\w+$/;
+
 let app: TestApp;
 let send: RawClient;
 let operations: readonly Operation[];
@@ -70,7 +73,7 @@ const turn = (i: number): Shop => shops[i % shop_count] as Shop;
 before(async () => {
   app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] } });
   send = rawClient(app.url);
-  operations = operationsOf((await app.anonymous("GET", "/openapi.json")).body);
+  operations = operationsOf((await app.anonymous("GET", "/openapi.json")).body).filter(({ path }) => !alike.test(path));
   while (shops.length < shop_count) shops.push(await newShop());
   console.log(`seed ${seed}: FUZZ_SEED=${seed} npm test -- fuzz draws the same requests`);
 });
