@@ -174,7 +174,7 @@ export const paymentOperations = [
       const wanted = { settings, transaction, acquirer: input.acquirer ?? null, amount };
       const choice = await chooseForCard(services, card.data, wanted);
       const autofee = { wanted: input.autofee ?? settings.autofee, transaction, acquirer: choice.acquirer, amount };
-      return pay(request, "authorize", { choice, card, fee: await cardAutoFee(services, autofee, card) });
+      return pay(request, "authorize", { choice, card, fee: await cardAutoFee(services, autofee, card.metadata) });
     },
     resume,
   }),

@@ -2,7 +2,6 @@
 // order of acquirers that the merchant wants instead.
 
 import { type AcquirerName, acquirer_names } from "../domain/acquirers.ts";
-import { issuingCountry } from "../domain/card.ts";
 import { isoDivisor } from "../domain/currency.ts";
 import { type Fee, feeOn, parseFormula, wrongWithFormula } from "../domain/fee-formula.ts";
 import {
@@ -18,6 +17,7 @@ import {
   methodsOf,
   type OwnFormulas,
 } from "../domain/fees.ts";
+import type { Metadata } from "../domain/metadata.ts";
 import { amount_max } from "../domain/money.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { Transaction } from "../domain/transaction.ts";
@@ -25,7 +25,6 @@ import { writeActivity } from "../storage/activity.ts";
 import { lockAccount } from "../storage/directory.ts";
 import { deleteFormula, formulasOf, type Priority, priorityOf, putFormula, putPriority } from "../storage/fees.ts";
 import { activity, differences } from "./activity.ts";
-import type { GivenCard } from "./cards.ts";
 import { inOneCommit } from "./changing.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -187,19 +186,19 @@ type Paying = {
 };
 
 /**
- * The fee that auto-fee adds to the amount: null where it is not wanted, 0 where the card is protected from it. Throws 400
- * when amount and fee together are too large.
+ * The fee that auto-fee adds to the amount: null where it is not wanted, 0 where the card is protected from it, as far as
+ * its metadata tells. Throws 400 when amount and fee together are too large.
  */
 export async function cardAutoFee(
   services: Services,
   { wanted, transaction, acquirer, amount }: Paying,
-  { data, metadata }: GivenCard,
+  metadata: Metadata,
 ): Promise<number | null> {
   if (!wanted) return null;
-  const country = issuingCountry(data);
+  const country = typeof metadata.country === "string" ? metadata.country : null;
   if (!mayAddFee({ corporate: metadata.corporate === true, country })) return 0;
   const { account_id, currency } = transaction;
-  const card = { brand: data.brand, country };
+  const card = { brand: String(metadata.brand), country };
   return (await calculateCardFee(services, { account_id, acquirer, card, amount, currency })).fee;
 }
 
