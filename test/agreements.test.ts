@@ -63,6 +63,12 @@ describe("what the system users may do from the start", () => {
     GET    /acl-resources            -      -
     GET    /accounts                 -      -
     GET    /user                     -      -
+    GET    /acquirers                -      api
+    GET    /acquirers/clearhaus      -      api
+    PATCH  /acquirers/clearhaus      -      -
+    POST   /fees                     window api
+    GET    /fees/formulas            -      api
+    GET    /payment-method-priority  -      -
     GET    /currencies               window api`;
   for (const row of rows.trim().split("\n")) {
     const [method = "", path = "", window, api] = row.trim().split(/ +/);

@@ -15,7 +15,7 @@ import { basic, type RawAnswer, type RawClient, type RawHeaders, rawClient, spok
 const seed = Number(process.env.FUZZ_SEED || 20_261_125);
 // Requests per declared method, version and content type; a slow machine stops in the middle of the second round.
 const draws = 2;
-const time_max_ms = 45_000;
+const time_max_ms = 60_000;
 const answer_max_ms = 5_000;
 // From 1,000 failing answers a minute on an account is throttled; so some take turns.
 const shop_count = 10;
@@ -64,6 +64,9 @@ type Shop = {
   readonly activity_id: string;
 };
 
+// Acquirers' settings are declared by one table: those with every kind of setting stand for all.
+const alike = /^\/acquirers\/(?!clearhaus|paysafecard|sofort)\w+$/;
+
 let app: TestApp;
 let send: RawClient;
 let operations: readonly Operation[];
@@ -73,7 +76,7 @@ const turn = (i: number): Shop => shops[i % shop_count] as Shop;
 before(async () => {
   app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] } });
   send = rawClient(app.url);
-  operations = operationsOf((await app.anonymous("GET", "/openapi.json")).body);
+  operations = operationsOf((await app.anonymous("GET", "/openapi.json")).body).filter(({ path }) => !alike.test(path));
   while (shops.length < shop_count) shops.push(await newShop());
   console.log(`seed ${seed}: FUZZ_SEED=${seed} npm test -- fuzz draws the same requests`);
 });
@@ -239,6 +242,8 @@ const good_values: Readonly<Record<string, readonly Json[]>> = {
   password: ["correct horse battery staple"],
   resource: ["/payments", "/payments/:id"],
   address: ["127.0.0.1", "::1"],
+  formula: ["1.45%", "70 + 1%", "(amount + 5) / 100"],
+  payment_method_priority: [{ visa: ["clearhaus", "nets"] }, {}],
   // What is due at once would be done behind the test's back, while it counts rows.
   deadline_at: ["2126-01-01T00:00:00Z"],
   auto_capture_at: ["2126-01-01"],
@@ -390,13 +395,15 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
   return path
     .replace("{id}", id ?? String(existing[resource]))
     .replace("{operation_id}", operation_id ?? "1")
-    .replace("{resource_name}", operation_id ?? "templates/form.liquid");
+    .replace("{resource_name}", operation_id ?? "templates/form.liquid")
+    .replace("{acquirer}", id ?? "clearhaus")
+    .replace("{payment_method}", operation_id ?? "visa-dk");
 }
 
 // What comes back.
 
 const tables = words(`agreements transactions operations callbacks activity subscription_groups vault card_tokens
-  brandings branding_files logos`);
+  brandings branding_files logos fee_formulas payment_method_priorities`);
 
 /** How many rows each shop has, once nothing is under way any more; under 0 those of everybody else. */
 async function rowsStored(): Promise<ReadonlyMap<number, string>> {
@@ -537,7 +544,10 @@ test("every endpoint, in every version and encoding, takes good, wrong and hosti
 });
 
 test("an id that is none names nothing", async () => {
-  const read_by_id = operations.filter(({ method, path }) => path.includes("{") && ["GET", "DELETE"].includes(method));
+  // Acquirers and payment methods are words of a list: there another one is 400.
+  const read_by_id = operations.filter(
+    ({ method, path }) => path.includes("id}") && ["GET", "DELETE"].includes(method),
+  );
   const asked = read_by_id.flatMap((operation) =>
     hostile_ids.map((id, i) => {
       const of_operation = operation.path.includes("{operation_id}") && i % 2 === 0;

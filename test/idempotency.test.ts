@@ -243,6 +243,7 @@ const onBranding =
     return { method, path: `/brandings/${id}${what}`, ...(body && { body: body() }), as: byOwner(shop) };
   };
 
+let fees = 0;
 const other_routes: Readonly<Record<string, Prepare>> = {
   "POST /users": async () => {
     const body = { name: "Bo", email: `${next("bo")}@shop.example`, password: "smoke and mirrors 17" };
@@ -257,6 +258,26 @@ const other_routes: Readonly<Record<string, Prepare>> = {
     return { method: "PATCH", path: "/account", body: { shop_name: next("shop") }, as: byOwner(shop) };
   },
   "PATCH /account/private-key": async () => ({ method: "PATCH", path: "/account/private-key", as: byOwner(shop) }),
+  "PATCH /acquirers/viabill": async () => {
+    return {
+      method: "PATCH",
+      path: "/acquirers/viabill",
+      body: { active: true, api_key: next("key") },
+      as: byOwner(shop),
+    };
+  },
+  "PATCH /fees/formulas/:acquirer/:payment_method": async () => {
+    return { method: "PATCH", path: "/fees/formulas/nets/visa", body: { formula: `${++fees}` }, as: byOwner(shop) };
+  },
+  "DELETE /fees/formulas/:acquirer/:payment_method": async () => {
+    await shop.owner("PATCH", "/fees/formulas/nets/dankort", { body: { formula: "1" } });
+    return { method: "DELETE", path: "/fees/formulas/nets/dankort", as: byOwner(shop) };
+  },
+  "POST /payment-method-priority": async () => {
+    await shop.owner("POST", "/payment-method-priority", { body: { payment_method_priority: {} } });
+    const body = { payment_method_priority: { visa: ["nets"] } };
+    return { method: "POST", path: "/payment-method-priority", body, as: byOwner(shop) };
+  },
   "POST /agreements": async () => {
     return { method: "POST", path: "/agreements", body: { system_user: next("till") }, as: byOwner(shop) };
   },
@@ -769,7 +790,14 @@ describe("a process lost after the effect, before its answer was kept: the repea
     const without = endpointsOf({ signup: "open", program_version: "" })
       .filter(({ method, resume }) => method !== "GET" && resume === undefined)
       .map(({ method, path }) => `${method} ${path}`);
-    assert.deepEqual(without.sort(), ["DELETE /account", "DELETE /user", "POST /ping"]);
+    assert.deepEqual(without.sort(), [
+      "DELETE /account",
+      "DELETE /user",
+      "POST /acquirers/:acquirer/test",
+      "POST /fees",
+      "POST /fees/:acquirer/:payment_method",
+      "POST /ping",
+    ]);
   });
 });
 

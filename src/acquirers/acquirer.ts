@@ -46,6 +46,11 @@ export type Found = Outcome | { readonly kind: "never_heard" };
 
 export type Verb = "authorize" | "session" | "recurring" | "capture" | "refund" | "cancel" | "renew" | "credit";
 
+/** What a test of a merchant's settings looks at (reference: objects, section 11). */
+export const tested_parts = ["visa", "mastercard", "dankort", "diners", "fbg1886", "3d_secure", "recurring"] as const;
+export type TestResult = { readonly success: boolean; readonly message: string; readonly currency: string | null };
+export type TestDetails = { readonly [part in (typeof tested_parts)[number]]?: TestResult };
+
 export type Acquirer = {
   readonly name: string;
   /** How long after it was begun an order may still arrive there; `find` may say `never_heard` only later than this. */
@@ -57,4 +62,6 @@ export type Acquirer = {
    * acquirers that cannot promise it; their operations cannot be aborted.
    */
   readonly abort?: (order: Order, signal: AbortSignal) => Promise<Found>;
+  /** What can be done with these settings of a merchant? Moves no money. Left out by acquirers that cannot say. */
+  readonly test?: (settings: Order["settings"], signal: AbortSignal) => Promise<TestDetails>;
 } & { readonly [verb in Verb]?: (order: Order, signal: AbortSignal) => Promise<Outcome> };

@@ -20,6 +20,8 @@ export type Rules = {
   readonly "x-message"?: string;
   /** The most that a map may be, written as JSON. */
   readonly "x-max-bytes"?: number;
+  /** An empty text is a value of its own, not one that was not given. */
+  readonly "x-empty"?: boolean;
 };
 
 const annotated = ({ message, ...extra }: Extra) => ({
@@ -27,15 +29,22 @@ const annotated = ({ message, ...extra }: Extra) => ({
   ...(message === undefined ? {} : { "x-message": message }),
 });
 
-type TextOptions = Extra & { readonly min?: number; readonly max?: number; readonly pattern?: RegExp };
+type TextOptions = Extra & {
+  readonly min?: number;
+  readonly max?: number;
+  readonly pattern?: RegExp;
+  /** May be empty. */
+  readonly empty?: boolean;
+};
 
 // What is stored and shown without a limit of its own.
 const text_max_default = 1_000;
 
 /** A text; numbers and booleans are taken as theirs. Lengths count characters, not UTF-16 units. */
-export const text = ({ min, max = text_max_default, pattern, ...extra }: TextOptions = {}) =>
+export const text = ({ min, max = text_max_default, pattern, empty, ...extra }: TextOptions = {}) =>
   Type.String({
     ...(min === undefined ? {} : { minLength: min }),
+    ...(empty === true ? { "x-empty": true } : {}),
     maxLength: max,
     ...(pattern === undefined
       ? {}

@@ -89,6 +89,7 @@ type Member = {
   readonly path: string;
   readonly required: boolean;
   readonly clears: boolean;
+  readonly may_be_empty: boolean;
   readonly read: Reader;
 };
 
@@ -99,6 +100,7 @@ function membersOf({ properties = {}, required = [] }: Schema, { path, nulls }: 
       name,
       path: inner_path,
       required: required.includes(name),
+      may_be_empty: (schema.anyOf ?? [schema]).some((one) => one["x-empty"] === true),
       clears: nulls && schema.anyOf?.some(({ type }) => type === "null") === true,
       read: readerFor(schema, { path: inner_path, nulls }),
     };
@@ -108,13 +110,14 @@ function membersOf({ properties = {}, required = [] }: Schema, { path, nulls }: 
 /** Only declared members are looked at: what nobody declared is ignored. */
 function readMembers(members: readonly Member[], given: Readonly<Record<string, unknown>>, errors: Errors) {
   const read_members: Record<string, unknown> = {};
-  for (const { name, path, required, clears, read } of members) {
+  for (const { name, path, required, clears, may_be_empty, read } of members) {
     const value = Object.hasOwn(given, name) ? given[name] : undefined;
     if (value === null && clears) {
       read_members[name] = null;
       continue;
     }
-    const meant = isNothing(value) ? undefined : read(value, errors);
+    const given_nothing = isNothing(value) && !(may_be_empty && value === "");
+    const meant = given_nothing ? undefined : read(value, errors);
     if (meant === wrong) continue;
     if (meant !== undefined) read_members[name] = meant;
     else if (required) note(errors, path, messages.missing);

@@ -138,8 +138,13 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
 // What is named by a ulid; all else has numbers.
 const text_ids = /^\/(activity|callbacks)\//;
 
-const idSchema = (path: string): Json =>
-  text_ids.test(path) ? { type: "string" } : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
+// Names in paths that are words.
+const word_names: readonly string[] = ["acquirer", "payment_method"];
+
+const idSchema = (path: string, name = ""): Json =>
+  text_ids.test(path) || word_names.includes(name)
+    ? { type: "string" }
+    : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
 
 const pathParameters = (path: string): Json[] =>
   [...path.matchAll(/([:*])(\w+)/g)].map(([, sign, name]) => ({
@@ -147,7 +152,7 @@ const pathParameters = (path: string): Json[] =>
     in: "path",
     required: true,
     ...(sign === "*" ? { description: "All that is left of the path, slashes included" } : {}),
-    schema: sign === "*" ? { type: "string" } : idSchema(path),
+    schema: sign === "*" ? { type: "string" } : idSchema(path, name),
   }));
 
 const versionParameter = ({ name }: Version): Json => ({

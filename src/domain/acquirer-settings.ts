@@ -60,6 +60,8 @@ export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
     americanexpress: "flag",
     dinersclub: "flag",
     securepay: "flag",
+    visa_mpi_merchant_id: "given",
+    mastercard_mpi_merchant_id: "given",
     visa_bin: "text",
     mastercard_bin: "text",
   },
@@ -100,6 +102,46 @@ export const acquirer_settings: Readonly<Record<AcquirerName, Kinds>> = {
     orgno: "text",
   },
 };
+
+/** What has to be said whenever an acquirer's settings are changed by themselves, beside `active`. */
+export const required_settings: Readonly<Partial<Record<AcquirerName, readonly string[]>>> = {
+  bambora: ["identification_code", "business_code"],
+  clearhaus: ["api_key"],
+  coinify: ["api_key", "api_secret"],
+  elavon: ["identification_code", "business_code"],
+  handelsbanken: ["identification_code", "business_code"],
+  klarna: ["eid", "shared_secret"],
+  klarnapayments: ["uid", "password"],
+  nets: ["identification_code", "business_code"],
+  paysafecard: ["username", "password", "currencies"],
+  resurs: ["customer_id", "customer_password"],
+  sofort: ["customer_number", "project_id", "api_key"],
+  swedbank: ["identification_code", "business_code"],
+  swish: ["merchant_id"],
+  teller: ["identification_code", "business_code"],
+  trustly: ["ideal", "username", "password"],
+  valitor: ["identification_code", "business_code"],
+  viabill: ["api_key"],
+  vipps: ["client_id", "client_secret", "serial_number", "access_token_subscription_key", "ecommerce_subscription_key"],
+};
+
+/** What a change writes where nothing was ever set. */
+export const default_settings: Readonly<Partial<Record<AcquirerName, Readonly<Record<string, unknown>>>>> = {
+  mobilepaysubscriptions: { pending_status: 0 },
+  nets: { securepay: true },
+  sofort: { gateway: true },
+  teller: { securepay: true },
+};
+
+/** Which of the required settings are empty: without them the acquirer knows nobody. */
+export const missingSettings = (
+  acquirer: AcquirerName,
+  settings: Readonly<Record<string, unknown>>,
+): readonly string[] =>
+  (required_settings[acquirer] ?? []).filter((name) => {
+    const value = settings[name] ?? null;
+    return value === null || value === "";
+  });
 
 /** Every setting that is a secret. */
 export const secret_settings = Object.entries(acquirer_settings).flatMap(([acquirer, kinds]) =>

@@ -26,3 +26,16 @@ export const acquirer_names = [
 ] as const;
 
 export type AcquirerName = (typeof acquirer_names)[number];
+
+/** Those that can be asked whether they know the merchant (reference: resources, section 6). */
+export const testable_acquirers = [
+  "bambora",
+  "clearhaus",
+  "elavon",
+  "handelsbanken",
+  "nets",
+  "paypal",
+  "swedbank",
+  "teller",
+  "valitor",
+] as const satisfies readonly AcquirerName[];

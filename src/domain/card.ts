@@ -77,8 +77,16 @@ const also: Readonly<Record<string, readonly string[]>> = {
 
 const wallet_tokens = ["token", "apple_pay_token", "google_pay_token", "mobilepay_online_token"] as const;
 
-/** The card, or what is wrong with it. `now` decides whether it has expired. */
-export function checkCard(input: CardInput, now: Date): { readonly card: Card } | { readonly errors: Fields } {
+type Numbered = Pick<Card, "number" | "brand">;
+
+/** Number and brand alone: what a fee depends on. */
+export function checkNumber(input: CardInput): { readonly card: Numbered } | { readonly errors: Fields } {
+  const { number, brand, errors } = numberIn(input);
+  if (number === undefined || brand === null || Object.keys(errors).length > 0) return { errors };
+  return { card: { number, brand: input.brand ?? brand } };
+}
+
+function numberIn(input: CardInput) {
   const errors: Record<string, string[]> = {};
   const number = input.number?.replace(/[ -]/g, "");
   const brand = number === undefined ? null : brandOf(number);
@@ -92,6 +100,12 @@ export function checkCard(input: CardInput, now: Date): { readonly card: Card } 
   if (input.brand !== undefined && brand !== null && input.brand !== brand && !also[brand]?.includes(input.brand)) {
     errors["card[brand]"] = ["does not have a valid value"];
   }
+  return { number, brand, errors };
+}
+
+/** The card, or what is wrong with it. `now` decides whether it has expired. */
+export function checkCard(input: CardInput, now: Date): { readonly card: Card } | { readonly errors: Fields } {
+  const { number, brand, errors } = numberIn(input);
   const expiry = input.expiration === undefined ? null : expiryOf(input.expiration);
   if (input.expiration === undefined) errors["card[expiration]"] = ["is missing"];
   else if (expiry === null) errors["card[expiration]"] = ["is invalid"];
@@ -128,6 +142,10 @@ function expiryOf(text: string): { exp_month: number; exp_year: number } | null 
 const isPast = ({ exp_month, exp_year }: { exp_month: number; exp_year: number }, now: Date): boolean =>
   Date.UTC(exp_year, exp_month, 1, 12) <= now.getTime();
 
+/** Alpha-3; null where it is not known. In test mode the CVD chooses it (reference: testing); DNK where that names none. */
+export const issuingCountry = ({ number, cvd }: Pick<Card, "number" | "cvd">): string | null =>
+  testCard(number) === null ? null : (countryOfNumber(cvd ?? "") ?? "DNK");
+
 // EMV 3-D Secure: authenticated, or at least attempted. In every other case it was asked for in vain.
 const performed: readonly string[] = ["Y", "A"];
 
@@ -136,7 +154,7 @@ const performed: readonly string[] = ["Y", "A"];
  * card stays. `fingerprint_key` makes the hash useless to whoever has not got it.
  */
 export function cardMetadata(card: Card, fingerprint_key: Buffer): Metadata {
-  const { number, brand, exp_month, exp_year, issued_to, three_d_secure, cvd } = card;
+  const { number, brand, exp_month, exp_year, issued_to, three_d_secure } = card;
   const is_test = testCard(number) !== null;
   return {
     type: "card",
@@ -147,8 +165,7 @@ export function cardMetadata(card: Card, fingerprint_key: Buffer): Metadata {
     last4: number.slice(-4),
     exp_month,
     exp_year,
-    // In test mode the CVD chooses the issuing country; DNK where it names none.
-    country: is_test ? (countryOfNumber(cvd ?? "") ?? "DNK") : null,
+    country: issuingCountry(card),
     is_3d_secure: performed.includes(three_d_secure?.status ?? ""),
     "3d_secure_type": null,
     issued_to,

@@ -30,9 +30,23 @@ const countries = table
   .map((entry) => ({ numeric: entry.slice(0, 3), alpha3: entry.slice(3, 6), alpha2: entry.slice(6) }));
 
 const by_numeric = new Map(countries.map((country) => [country.numeric, country.alpha3]));
-const alpha3_codes = new Set(countries.map(({ alpha3 }) => alpha3));
+const by_alpha3 = new Map(countries.map((country) => [country.alpha3, country.alpha2]));
+const alpha2_codes = new Set(countries.map(({ alpha2 }) => alpha2));
 
 /** `208` is DNK; null for what is no country's number. */
 export const countryOfNumber = (numeric: string): string | null => by_numeric.get(numeric) ?? null;
 
-export const isCountry = (alpha3: string): boolean => alpha3_codes.has(alpha3);
+export const isCountry = (alpha3: string): boolean => by_alpha3.has(alpha3);
+
+/** `DNK` is DK; null for what is no country's code. */
+export const alpha2Of = (alpha3: string): string | null => by_alpha3.get(alpha3) ?? null;
+
+/** Upper case. */
+export const isAlpha2 = (alpha2: string): boolean => alpha2_codes.has(alpha2);
+
+/** European Union, with those parts of France and Finland that have codes of their own and belong to it. */
+const european_union = new Set(
+  `AUT BEL BGR HRV CYP CZE DNK EST FIN FRA DEU GRC HUN IRL ITA LVA LTU LUX MLT NLD POL PRT ROU SVK SVN ESP SWE
+  ALA GLP GUF MAF MTQ MYT REU`.split(/\s+/),
+);
+export const isInEuropeanUnion = (alpha3: string): boolean => european_union.has(alpha3);

@@ -4,6 +4,7 @@ import { type TSchema, Type } from "typebox";
 import { email, flag, httpUrl, integer, json, list, nullable, text, time } from "../api/fields.ts";
 import { pci_levels } from "../domain/account.ts";
 import { acquirer_settings, allAcquirerSettings, type SettingKind } from "../domain/acquirer-settings.ts";
+import { type AcquirerName, acquirer_names } from "../domain/acquirers.ts";
 import type { Account } from "../services/directory.ts";
 import { wireTime } from "../services/present.ts";
 import { isEmptied } from "./lists.ts";
@@ -13,21 +14,28 @@ const urls_max = 20;
 const setting_max = 10_000;
 
 const setting_fields: Readonly<Record<Exclude<SettingKind, "given">, () => TSchema>> = {
-  flag: () => nullable(flag()),
-  text: () => nullable(text({ max: text_max })),
-  secret: () => nullable(text({ max: setting_max })),
-  integer: () => nullable(integer({ min: 0 })),
-  texts: () => nullable(list(text({ max: 10 }), { max: 200 })),
+  flag: () => flag(),
+  text: () => text({ max: text_max }),
+  secret: () => text({ max: setting_max }),
+  integer: () => integer({ min: 0 }),
+  texts: () => list(text({ max: 10 }), { max: 200 }),
 };
 
 const optionals = (fields: Readonly<Record<string, TSchema>>) =>
   Type.Object(Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Type.Optional(field)])));
 
-/** One acquirer's parameters, made from the table of what it takes. */
-const settingsOf = (kinds: Readonly<Record<string, SettingKind>>) =>
-  optionals(
+/** Without a key Clearhaus takes test cards alone. */
+const emptiable_key = () => text({ max: setting_max, empty: true });
+
+/** One acquirer's parameters, made from the table of what it takes; those in `required` must be given. */
+export const settingsOf = (acquirer: AcquirerName, required: readonly string[] = []) =>
+  Type.Object(
     Object.fromEntries(
-      Object.entries(kinds).flatMap(([name, kind]) => (kind === "given" ? [] : [[name, setting_fields[kind]()]])),
+      Object.entries(acquirer_settings[acquirer]).flatMap(([name, kind]): [string, TSchema][] => {
+        if (kind === "given") return [];
+        const field = acquirer === "clearhaus" && name === "api_key" ? emptiable_key() : setting_fields[kind]();
+        return [[name, required.includes(name) ? field : Type.Optional(nullable(field))]];
+      }),
     ),
   );
 
@@ -39,7 +47,7 @@ export const AccountChange = {
   billing_address: Type.Optional(Address),
   callback_url: Type.Optional(nullable(httpUrl())),
   acquirer_settings: Type.Optional(
-    optionals(Object.fromEntries(Object.entries(acquirer_settings).map(([name, kinds]) => [name, settingsOf(kinds)]))),
+    optionals(Object.fromEntries(acquirer_names.map((name) => [name, settingsOf(name)]))),
   ),
   integration_settings: Type.Optional(
     optionals({

@@ -3,14 +3,17 @@
 import type { Endpoint } from "../api/endpoint.ts";
 import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
+import { acquirerEndpoints } from "./acquirers.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
 import { brandingEndpoints } from "./brandings.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { cards } from "./cards.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { feeEndpoints } from "./fees.ts";
 import { logos } from "./logos.ts";
 import { operationalStatus } from "./operational-status.ts";
+import { paymentMethodPriority } from "./payment-method-priority.ts";
 import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
 import { payouts } from "./payouts.ts";
@@ -33,6 +36,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...accounts,
     ...account,
     ...logos,
+    ...acquirerEndpoints,
     ...payments,
     ...paymentOperations,
     ...subscriptions,
@@ -40,6 +44,8 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...cards,
     ...payouts,
     ...brandingEndpoints,
+    ...feeEndpoints,
+    ...paymentMethodPriority,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

@@ -18,6 +18,7 @@ import {
 } from "../domain/transaction.ts";
 import { type Choice, chooseForCard } from "../services/acquiring.ts";
 import { cardIn, type GivenCard, savedCardIn } from "../services/cards.ts";
+import { cardAutoFee } from "../services/fees.ts";
 import { begin, decline, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
@@ -117,9 +118,18 @@ export type Source = {
   readonly choice: Omit<Choice, "acquirer"> & { readonly acquirer: string | null };
   readonly card: GivenCard | null;
   readonly token: string | null;
+  /** What the acquirer's fee adds to the amount, in minor units; null where it adds none. */
+  readonly fee: number | null;
 };
 
-type CardAsked = { readonly card?: CardInput; readonly acquirer?: string };
+type CardAsked = {
+  readonly card?: CardInput;
+  readonly acquirer?: string;
+  /** Minor units: acquirers' fees on it are compared. */
+  readonly amount?: number;
+  /** On payments: the acquirer's fee is added to the amount. */
+  readonly autofee?: boolean;
+};
 
 /** The card that was given, or the saved one that a token stands for, with the acquirer that takes it. Throws 400. */
 export async function cardSource(
@@ -131,9 +141,14 @@ export async function cardSource(
   const transaction = await find(services, keyOf(kind, request));
   const card =
     token === null ? cardIn(services, account.id, input.card) : await savedCardIn(services, account.id, token);
-  if (card === null) return { choice: transaction, card, token };
-  const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null, verb };
-  return { choice: chooseForCard(services, card.data, wanted), card, token };
+  if (card === null) return { choice: transaction, card, token, fee: null };
+  const { settings } = account;
+  const { amount } = input;
+  const wanted = { settings, transaction, acquirer: input.acquirer ?? null, verb, ...(amount && { amount }) };
+  const choice = await chooseForCard(services, card.data, wanted);
+  const has_fee = kind.type === "Payment" && (input.autofee ?? settings.autofee);
+  const autofee = { wanted: has_fee, transaction, acquirer: choice.acquirer, amount: amount ?? 0 };
+  return { choice, card, token, fee: await cardAutoFee(services, autofee, card.metadata) };
 }
 
 type Paying = {
@@ -156,11 +171,12 @@ const request_data_error = "40001";
 export async function pay(request: MerchantRequest, paying: Paying): Promise<Reply> {
   const { services, actor, account } = request;
   const { kind, verb, amount, source, options, customer_ip, nin, keep } = paying;
-  const { card, token, choice } = source;
+  const { card, token, choice, fee } = source;
   const begun = await begin(services, actor, {
     ...keyOf(kind, request),
     verb,
-    amount,
+    amount: amount === null ? null : amount + (fee ?? 0),
+    ...(kind.type === "Payment" && { fee }),
     options,
     callback_url: callbackUrl(request),
     acquirer: choice.acquirer,

@@ -9,6 +9,7 @@ import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
 import { chooseForSession } from "../services/acquiring.ts";
 import { mustBeBranding } from "../services/brandings.ts";
+import { cardAutoFee } from "../services/fees.ts";
 import { perform } from "../services/operate.ts";
 import { create, find, patchTransaction } from "../services/payments.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
@@ -219,7 +220,7 @@ const subscriptionOperations = [
       const kind = subscription;
       const transaction = await find(services, keyOf(kind, request));
       const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      const source = { choice: chooseForSession(services, wanted), card: null, token: null };
+      const source = { choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
       const { customer_ip } = input;
       return pay(request, { kind, verb: "session", amount: null, source, options: optionsOf(input), customer_ip });
     },
@@ -234,10 +235,14 @@ const subscriptionOperations = [
     input: Recurring,
     output: { 200: PaymentShape, 202: PaymentShape },
     handle: async (request) => {
-      const { services, actor, input } = request;
+      const { services, actor, account, input } = request;
       const { amount, order_id } = input;
-      const begun = await beginRecurring(services, actor, await find(services, keyOf(subscription, request)), {
+      const transaction = await find(services, keyOf(subscription, request));
+      const wanted = input.autofee ?? account.settings.autofee;
+      const autofee = { wanted, transaction, acquirer: transaction.acquirer ?? "", amount };
+      const begun = await beginRecurring(services, actor, transaction, {
         amount,
+        fee: transaction.state === "active" ? await cardAutoFee(services, autofee, transaction.body.metadata) : null,
         order_id,
         options: optionsOf(input),
         callback_url: callbackUrl(request),

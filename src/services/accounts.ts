@@ -122,7 +122,7 @@ const note = (
 export async function changeAccount(
   services: Services,
   actor: Actor,
-  { id, change }: { readonly id: number; readonly change: SettingsChange },
+  { id, change }: { readonly id: number; readonly change: SettingsChange | ((now: AccountSettings) => SettingsChange) },
 ): Promise<Account> {
   const { seal, clock, directory } = services;
   await changing(services, actor, {
@@ -130,9 +130,10 @@ export async function changeAccount(
       await lockAccount(db, id);
       const row = await accountById(db, id);
       if (row === null || row.closed_at !== null) throw notFound("Account", id);
-      await mustBeBranding(db, id, ["default_branding_id", brandingIn(change)]);
       const before = openSettings(seal, row.settings);
-      const after = merged(before, change);
+      const wanted = typeof change === "function" ? change(before) : change;
+      await mustBeBranding(db, id, ["default_branding_id", brandingIn(wanted)]);
+      const after = merged(before, wanted);
       const changes = changesOf(before, after);
       if (Object.keys(changes).length === 0) return id;
       await updateSettings(db, id, sealSettings(seal, after));

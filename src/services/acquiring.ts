@@ -2,10 +2,12 @@
 
 import type { Acquirer, Verb } from "../acquirers/acquirer.ts";
 import type { AccountSettings } from "../domain/account.ts";
-import type { Card } from "../domain/card.ts";
+import { type Card, issuingCountry } from "../domain/card.ts";
+import { takesBrand } from "../domain/fees.ts";
 import { Refused } from "../domain/refusal.ts";
 import { testCard } from "../domain/test-cards.ts";
 import type { Transaction } from "../domain/transaction.ts";
+import { preferred } from "./fees.ts";
 import type { Services } from "./services.ts";
 
 /** The adapter that this transaction is bound to; null when its acquirer has none. */
@@ -18,15 +20,28 @@ export type Choice = { readonly acquirer: string; readonly test_mode: boolean };
 
 type Wanted = {
   readonly settings: AccountSettings;
-  readonly transaction: Transaction;
+  readonly transaction: Pick<Transaction, "account_id" | "acquirer" | "test_mode" | "currency">;
   /** Forced by the request. */
   readonly acquirer: string | null;
   /** What it shall do. */
   readonly verb?: Verb;
+  /** Minor units: acquirers' fees on it are compared. */
+  readonly amount?: number;
 };
 
-/** For a card: test cards go to the simulator under the real acquirer's name, live cards to an acquirer that can. */
-export function chooseForCard({ acquirers }: Services, card: Card, wanted: Wanted): Choice {
+// Where nothing is charged yet, acquirers are compared by what they take for an everyday purchase.
+const everyday_amount = 10_000;
+
+/**
+ * For a card: test cards go to the simulator under the real acquirer's name, live cards to an acquirer that can. Of several
+ * it is the one that the merchant prefers, else the one with the lowest fee.
+ */
+export async function chooseForCard(
+  services: Services,
+  card: Pick<Card, "number" | "brand" | "cvd">,
+  wanted: Wanted,
+): Promise<Choice> {
+  const { acquirers } = services;
   const { settings, transaction } = wanted;
   const active = activeAcquirers(settings);
   const named = wanted.acquirer === null ? active : active.filter((name) => name === wanted.acquirer);
@@ -38,9 +53,13 @@ export function chooseForCard({ acquirers }: Services, card: Card, wanted: Wante
     );
   }
   if (named.length === 0 && wanted.acquirer !== null) throw new Refused("validation", { acquirer: ["is invalid"] });
-  const [acquirer] = is_test
-    ? named
-    : named.filter((name) => acquirers[name]?.[wanted.verb ?? "authorize"] !== undefined);
+  const able = is_test ? named : named.filter((name) => acquirers[name]?.[wanted.verb ?? "authorize"] !== undefined);
+  const agreed = able.filter((name) => takesBrand(name, card.brand, settings.acquirer_settings[name] ?? {}));
+  const { account_id, currency } = transaction;
+  const charge = { account_id, currency, amount: wanted.amount ?? everyday_amount };
+  const known = { brand: card.brand, country: issuingCountry(card) };
+  // Test cards of every brand work from the first day, before anything was agreed.
+  const acquirer = await preferred(services, { ...charge, card: known }, agreed.length > 0 ? agreed : able);
   if (acquirer === undefined) throw refusedCard("no acquirer accepts this card");
   return { acquirer, test_mode: is_test };
 }

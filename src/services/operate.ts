@@ -67,7 +67,11 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
       operations,
       acquirer: wish.acquirer ?? before.acquirer,
       test_mode: wish.test_mode ?? before.test_mode,
-      body: { ...before.body, metadata: { ...before.body.metadata, ...wish.metadata } },
+      body: {
+        ...before.body,
+        ...(wish.fee !== undefined && { fee: wish.fee }),
+        metadata: { ...before.body.metadata, ...wish.metadata },
+      },
       // A capture or cancel by hand takes the place of the one that was planned.
       due_at: wish.verb === "capture" || wish.verb === "cancel" ? null : before.due_at,
       last_operation_id: operation.id,

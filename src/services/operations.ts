@@ -32,6 +32,8 @@ export type Wish = Key & {
   readonly three_d_secure_status?: string | null;
   /** To be saved in the vault. */
   readonly keep?: Card;
+  /** What of the amount is the acquirer's fee; null where none was asked for. Left out where it stays as it is. */
+  readonly fee?: number | null;
   /** What becomes known of the card and the shopper. */
   readonly metadata?: Metadata;
   /** Only in the state with this revision: refused as `operation_pending` when something happened since. */
@@ -179,6 +181,7 @@ export function operationActivity(
       operation: [null, operation.id],
       operation_amount: [null, operation.amount],
       operation_status_code: [null, operation.status_code],
+      ...(before.body.fee !== after.body.fee && { fee: [before.body.fee, after.body.fee] as const }),
     },
     at,
   });

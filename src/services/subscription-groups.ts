@@ -177,6 +177,7 @@ export async function captureGroup(
       const subscription = await find(services, { account_id, type: "Subscription", id });
       const wanted = {
         amount: group.amount,
+        fee: null,
         order_id: groupOrderId(prefix, id),
         options: { auto_capture: true },
         callback_url,

@@ -10,6 +10,8 @@ import type { Actor, Services } from "./services.ts";
 export type Recurring = {
   /** Minor units of the subscription's currency. */
   readonly amount: number;
+  /** What the acquirer's fee adds to it; null where it adds none. */
+  readonly fee: number | null;
   /** Of the new payment. */
   readonly order_id: string;
   readonly options: OperationOptions;
@@ -27,7 +29,8 @@ export async function beginRecurring(
   wanted: Recurring,
 ): Promise<Begun> {
   const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
-  const { amount, order_id, options, callback_url, text_on_statement, variables } = wanted;
+  const { fee, order_id, options, callback_url, text_on_statement, variables } = wanted;
+  const amount = wanted.amount + (fee ?? 0);
   const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
   if (state !== "active" || authorization === null) throw new Refused("wrong_state", {});
   mustBeChargeable(amount, currency);
@@ -42,6 +45,7 @@ export async function beginRecurring(
       ...newBody({ ...body.metadata, origin: "subscription" }),
       text_on_statement: text_on_statement ?? body.text_on_statement,
       branding_id: body.branding_id,
+      fee,
       variables,
     },
   });
