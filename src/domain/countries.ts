@@ -30,9 +30,16 @@ const countries = table
   .map((entry) => ({ numeric: entry.slice(0, 3), alpha3: entry.slice(3, 6), alpha2: entry.slice(6) }));
 
 const by_numeric = new Map(countries.map((country) => [country.numeric, country.alpha3]));
+const by_alpha2 = new Map(countries.map((country) => [country.alpha2, country.alpha3]));
 const alpha3_codes = new Set(countries.map(({ alpha3 }) => alpha3));
 
 /** `208` is DNK; null for what is no country's number. */
 export const countryOfNumber = (numeric: string): string | null => by_numeric.get(numeric) ?? null;
 
 export const isCountry = (alpha3: string): boolean => alpha3_codes.has(alpha3);
+
+/** The alpha-3 code of what was written as alpha-3 or alpha-2, in any case; null for what is neither. */
+export function countryNamed(code: string): string | null {
+  const name = code.trim().toUpperCase();
+  return isCountry(name) ? name : (by_alpha2.get(name) ?? null);
+}

@@ -6,7 +6,9 @@ import { account, accounts } from "./accounts.ts";
 import { activityEndpoints } from "./activity.ts";
 import { agreementEndpoints } from "./agreements.ts";
 import { callbackEndpoints } from "./callbacks.ts";
+import { cryptographyKeys } from "./cryptography-keys.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { fraudRulesets } from "./fraud-rulesets.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentLinks } from "./payment-links.ts";
 import { paymentOperations } from "./payment-operations.ts";
@@ -15,6 +17,7 @@ import { ping } from "./ping.ts";
 import { referenceEndpoints } from "./reference.ts";
 import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
+import { zero4Platform } from "./zero4-platform.ts";
 
 type Options = { readonly signup: SignupPolicy; readonly program_version: string };
 
@@ -27,9 +30,12 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
+    ...zero4Platform,
     ...payments,
     ...paymentLinks,
     ...paymentOperations,
+    ...fraudRulesets,
+    ...cryptographyKeys,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

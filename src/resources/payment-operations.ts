@@ -6,6 +6,7 @@ import { type AnyRequest, type Effect, get, idIn, patch, post, type Reply, type 
 import { amountField, date, flag, integer, oneOf, text } from "../api/fields.ts";
 import { CARD, EXTRAS, NIN, PERSON, THREEDS_V2, VAT_RATE } from "../api/groups.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
+import type { Verdict } from "../domain/fraud-rules.ts";
 import { Refused } from "../domain/refusal.ts";
 import {
   derive,
@@ -16,6 +17,7 @@ import {
 } from "../domain/transaction.ts";
 import { type Choice, chooseForCard, chooseForSession } from "../services/acquiring.ts";
 import { cardIn, type GivenCard } from "../services/cards.ts";
+import { verdictOn } from "../services/fraud.ts";
 import { begin, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
@@ -124,7 +126,7 @@ type PayingRequest = Request<typeof Authorize, "merchant"> | Request<typeof Sess
 async function pay(
   request: PayingRequest,
   verb: "authorize" | "session",
-  { choice, card }: { choice: Choice; card: GivenCard | null },
+  { choice, card, fraud }: { choice: Choice; card: GivenCard | null; fraud?: Verdict },
 ) {
   const { services, actor, input } = request;
   const { amount, auto_capture, auto_capture_at, customer_ip, extras } = input;
@@ -142,6 +144,7 @@ async function pay(
     },
     callback_url: callbackUrl(request),
     ...choice,
+    fraud,
     three_d_secure_status: card?.data.three_d_secure?.status ?? null,
     metadata: {
       ...card?.metadata,
@@ -168,7 +171,10 @@ export const paymentOperations = [
       const card = cardIn(services, account.id, input.card);
       const transaction = await find(services, paymentKey(request));
       const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      return pay(request, "authorize", { choice: chooseForCard(services, card.data, wanted), card });
+      const choice = chooseForCard(services, card.data, wanted);
+      const { amount, customer_ip } = input;
+      const fraud = await verdictOn(services, { transaction, card, choice, amount, customer_ip });
+      return pay(request, "authorize", { choice, card, fraud });
     },
     resume,
   }),

@@ -32,6 +32,8 @@ const groups: Groups = {
     accounts: "Merchant accounts and their settings.",
     agreements: "Who may do what on an account, and the API keys.",
     callbacks: "What the merchant's server was told, and telling it again.",
+    "fraud-rulesets": "What makes a payment suspicious, and what happens then.",
+    cryptography: "Keys and certificates for acquirers that want them. Private keys are never shown.",
     activity: "Who changed what, with before and after.",
   },
 };
