@@ -22,7 +22,7 @@ import { unknown_metadata } from "../src/domain/metadata.ts";
 import { begin, perform } from "../src/services/operate.ts";
 import { repair } from "../src/services/repair.ts";
 import { system } from "../src/services/services.ts";
-import { type Answer, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { type Answer, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newKey, newMember } from "./support/members.ts";
 
 const facts = (more: Partial<Facts> = {}): Facts => ({
@@ -243,6 +243,7 @@ describe("/fraud-rulesets", () => {
       body: { action: "block", name: "Very large" },
     });
     assert.deepEqual(changed.body, { ...made.body, action: "block", name: "Very large" });
+    assert.deepEqual((await shop.owner("PATCH", `/fraud-rulesets/${id}`, { body: {} })).body, changed.body);
     const rules = [{ metric_name: "currency", operator: "in", value: "EUR, SEK" }];
     await shop.owner("PATCH", `/fraud-rulesets/${id}`, { body: { filter_rules: rules } });
     const read = await shop.owner("GET", `/fraud-rulesets/${id}`);
@@ -421,11 +422,12 @@ async function authorize(account: TestAccount, id: number, body: object): Promis
   return answer;
 }
 
-const booked = async (reference_of: { id: number }): Promise<number> => {
+/** How many of a payment's operations the acquirer has heard of. */
+const booked = async ({ id, merchant_id }: { id: number; merchant_id: number }): Promise<number> => {
   const { rows } = await app.services.pool.query<{ count: number }>(
     `SELECT count(*)::int AS count FROM operations o JOIN simulator.book b ON b.reference = o.reference
-     WHERE o.transaction_id = $1`,
-    [reference_of.id],
+     WHERE o.account_id = $1 AND o.transaction_id = $2`,
+    [merchant_id, id],
   );
   return rows[0]?.count ?? -1;
 };
@@ -506,7 +508,10 @@ describe("on authorize", () => {
         `Blocked because FraudFilter rule set "No" (id: ${id}) triggered.`,
       ]);
       assert.equal(await booked(body), 0, "no acquirer was asked");
-      const { rows } = await app.services.pool.query("SELECT body FROM callbacks WHERE resource_id = $1", [body.id]);
+      const { rows } = await app.services.pool.query(
+        "SELECT body FROM callbacks WHERE account_id = $1 AND resource_id = $2",
+        [merchant.id, body.id],
+      );
       assert.equal(rows.length, 1);
       assert.equal(JSON.parse(rows[0].body).operations[0].qp_status_code, "40300");
     });
@@ -594,6 +599,24 @@ describe("on authorize", () => {
     assert.equal((await pay(paying)).body.state, "new");
     assert.equal(actions.length, 4);
   });
+});
+
+test("a rule that one process makes holds in the others within five seconds", async () => {
+  const beside = await startApp({ beside: app });
+  try {
+    const merchant = await app.newAccount();
+    const call = beside.client("", merchant.api_key);
+    const there = { ...merchant, call };
+    assert.equal((await pay(there)).body.state, "new");
+    const began = performance.now();
+    const { id } = await make(merchant, { action: "block" });
+    await eventually(async () => (await pay(there)).body.state === "rejected", "the block");
+    assert.ok(performance.now() - began < 8_000);
+    await merchant.owner("DELETE", `/fraud-rulesets/${id}`);
+    assert.equal((await pay(merchant)).body.state, "new");
+  } finally {
+    await beside.stop();
+  }
 });
 
 test("after all this the books balance", async () => {

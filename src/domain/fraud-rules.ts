@@ -166,6 +166,9 @@ export function suspicions(before: Metadata, { remarks }: Verdict): Metadata {
   return { fraud_suspected: true, fraud_remarks: [...new Set([...known, ...remarks])] };
 }
 
+// A session that a newer attempt ended was not refused by anybody.
+const aborted_code = "40003";
+
 type Attempt = {
   readonly amount: number;
   readonly currency: string | null;
@@ -196,7 +199,7 @@ export function factsOf(attempt: Attempt): Facts {
     invoice_country: country(invoice_address?.country_code),
     shipping_country: country(shipping_address?.country_code),
     customer_email: text(invoice_address?.email)?.toLowerCase() ?? null,
-    attempts: tries.filter((one) => !one.pending && !isApproved(one)).length,
+    attempts: tries.filter((one) => !one.pending && !isApproved(one) && one.status_code !== aborted_code).length,
     test_mode: attempt.test_mode,
   };
   return { ...facts, fraud_score: scoreOf(facts) };

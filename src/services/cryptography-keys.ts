@@ -1,7 +1,7 @@
 // Cryptography keys: made here, used here, and never shown. What leaves is the public half, in signing requests.
 
 import { createHash, generateKeyPair } from "node:crypto";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import type { EncodedPart } from "../domain/cryptography.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
@@ -136,8 +136,10 @@ const edited = (
     work: async (db) => {
       await lockAccount(db, key.account_id);
       const before = await findKey(db, key);
+      const changed = { ...before, ...edit(before) };
+      if (isDeepStrictEqual(before, changed)) return before;
       const at = services.clock.now();
-      const after = { ...before, ...edit(before), updated_at: at };
+      const after = { ...changed, updated_at: at };
       await updateCryptographyKey(db, key.account_id, after);
       await note(db, actor, { account_id: key.account_id, action, before, after, at });
       return after;

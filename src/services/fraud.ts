@@ -1,5 +1,6 @@
 // An account's rule sets against fraud: making and changing them, and what they say of an attempt to pay.
 
+import { isDeepStrictEqual } from "node:util";
 import {
   type FraudRuleset,
   factsOf,
@@ -136,6 +137,7 @@ export async function changeFraudRuleset(
       await lockAccount(db, account_id);
       const before = await read(db, key);
       const after = { ...before, ...change };
+      if (isDeepStrictEqual(before, after)) return before;
       const at = services.clock.now();
       await putFraudRuleset(db, { account_id, ruleset: after, at });
       await note(db, actor, { account_id, action: "update", before, after, at });
