@@ -5,6 +5,7 @@ import { createPrivateKey, X509Certificate as NodeCertificate, webcrypto } from 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { x509Library } from "./services/x509.ts";
 
 const algorithm = {
   name: "RSASSA-PKCS1-v1_5",
@@ -54,9 +55,8 @@ function isGood({ cert: pem, key }: Pair, hosts: readonly string[]): boolean {
 const bare = (host: string): string => host.replace(/^\[|\]$/g, "");
 
 async function makeCertificate(hosts: readonly string[]): Promise<Pair> {
-  // Loaded only where it is needed: most installations bring their own certificate. The library wants its polyfill first.
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
+  // Loaded only where it is needed: most installations bring their own certificate.
+  const x509 = await x509Library();
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const names = [...new Set(["localhost", "127.0.0.1", "::1", ...hosts.map(bare)])].map((value) => ({

@@ -1,8 +1,8 @@
-// A merchant's account: opening it, its settings, its private key, closing it.
+// A merchant's account: opening it, its settings, its private key, the 04-Platform, closing it.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newMember } from "./support/members.ts";
 
 let app: TestApp;
@@ -336,5 +336,126 @@ describe("closing", () => {
     // A capture that was begun before must still be settled, and its callback signed.
     assert.equal((await app.services.directory.account(shop.id)).settings.shop_name, "Kop og Kande");
     assert.equal((await app.services.directory.privateKeys(shop.id)).length, 1);
+  });
+
+  test("leaves nothing of its keys and open invitations, and tells in the trail who ended what", async () => {
+    const shop = await app.newAccount();
+    const invited = await shop.owner("POST", "/agreements", { body: { user_email: "late@shop.example" } });
+    const other = await app.signUp();
+    assert.equal((await shop.owner("DELETE", "/account")).status, 204);
+    const { rows } = await app.services.pool.query(
+      `SELECT count(*)::int AS all, count(ended_at)::int AS ended, count(key_hash)::int AS hashes,
+         count(key_sealed)::int AS keys, count(invitation_hash)::int AS invitations FROM agreements WHERE account_id = $1`,
+      [shop.id],
+    );
+    assert.deepEqual(rows[0], { all: 4, ended: 4, hashes: 0, keys: 0, invitations: 0 });
+    const { id, invitation_token: token } = invited.body;
+    const late = await other.call("PATCH", `/agreements/${id}`, { body: { accepted: true, token } });
+    assert.equal(late.status, 404);
+    const trail = await app.services.pool.query(
+      "SELECT target_type, count(*)::int AS count FROM activity WHERE account_id = $1 AND action = 'delete' GROUP BY 1 ORDER BY 1",
+      [shop.id],
+    );
+    assert.deepEqual(trail.rows, [
+      { target_type: "Account", count: 1 },
+      { target_type: "Agreement", count: 4 },
+    ]);
+  });
+
+  test("happens once, when several owners close it at the same moment", async () => {
+    const shop = await app.newAccount();
+    const answers = await Promise.all([1, 2, 3, 4].map(() => shop.owner("DELETE", "/account")));
+    assert.equal(answers.filter(({ status }) => status === 204).length, 1);
+    for (const { status } of answers) assert.ok([204, 403, 404].includes(status), String(status));
+  });
+
+  test("does not stop what was begun: its operation is settled and its callback put out", async () => {
+    const shop = await app.newAccount();
+    const made = await shop.call("POST", "/payments", { body: { order_id: "closing-1", currency: "DKK" } });
+    const { id } = made.body;
+    // The card answers after a minute.
+    const card = { number: "1000000000000099", expiration: "3112", cvd: "208" };
+    const headers = { "CoolPay-Callback-Url": "http://127.0.0.1:9/closed" };
+    await shop.call("POST", `/payments/${id}/authorize`, { body: { amount: 100, card }, headers });
+    assert.equal((await shop.owner("DELETE", "/account")).status, 204);
+    app.advance(70);
+    const settled = await eventually(async () => {
+      const { rows } = await app.services.pool.query(
+        `SELECT t.state, (SELECT count(*)::int FROM callbacks c WHERE c.bucket = t.bucket AND c.resource_id = t.id) AS told
+         FROM transactions t WHERE t.account_id = $1 AND t.id = $2 AND t.state <> 'pending'`,
+        [shop.id, id],
+      );
+      return rows[0];
+    }, "the settling of a closed account's payment");
+    assert.deepEqual(settled, { state: "new", told: 1 });
+  });
+});
+
+describe("the 04-Platform", () => {
+  const path = "/account/04-platform";
+
+  test("is set up, read, changed and forgotten, and the trail tells without the secret", async () => {
+    const shop = await app.newAccount();
+    const unset = await shop.owner("GET", path);
+    assert.deepEqual(
+      [unset.status, unset.body],
+      [400, { message: "Validation error: the 04-Platform is not set up", errors: {}, error_code: null }],
+    );
+    const made = await shop.owner("PUT", path, { body: { phone: "+45 12345678" } });
+    assert.equal(made.status, 200);
+    assert.equal(made.body.phone, "+45 12345678");
+    assert.match(made.body.secret, /^[0-9a-f]{64}$/);
+    assert.deepEqual((await shop.owner("GET", path)).body, made.body);
+    const moved = await shop.owner("PUT", path, { body: { phone: "+4587654321" } });
+    assert.deepEqual(moved.body, { phone: "+4587654321", secret: made.body.secret });
+    const given = await shop.owner("PUT", path, { body: { phone: "+4587654321", secret: "SECRET-of-theirs" } });
+    assert.deepEqual((await shop.owner("GET", path)).body, given.body);
+    assert.equal(given.body.secret, "SECRET-of-theirs");
+
+    const { rows } = await app.services.pool.query("SELECT secret FROM zero4_platforms WHERE account_id = $1", [
+      shop.id,
+    ]);
+    assert.ok(!rows[0].secret.includes("SECRET"));
+    for (const _ of [1, 2]) {
+      const forgotten = await shop.owner("DELETE", path);
+      assert.deepEqual([forgotten.status, forgotten.text], [204, ""]);
+    }
+    assert.equal((await shop.owner("GET", path)).status, 400);
+    const trail = await shop.owner("GET", "/activity?target_type=Account");
+    const told = trail.body.filter(({ action }: { action: string }) => action === "04-platform");
+    assert.equal(told.length, 4);
+    assert.deepEqual(told[0].changes, { phone: ["+4587654321", null], secret: ["[hidden]", "[hidden]"] });
+    assert.ok(!trail.text.includes("SECRET") && !trail.text.includes(made.body.secret));
+  });
+
+  test("refuses what is no phone number or no secret, and who may not", async () => {
+    const shop = await app.newAccount();
+    for (const [body, errors] of [
+      [{}, { phone: ["is missing"] }],
+      [{ phone: "call me" }, { phone: ["is invalid"] }],
+      [{ phone: "12" }, { phone: ["is invalid"] }],
+      [{ phone: "12345678", secret: "short" }, { secret: ["must have length between 8 and 255"] }],
+      [{ phone: "12345678", secret: "with a space" }, { secret: ["is invalid"] }],
+    ] as const) {
+      const answer = await shop.owner("PUT", path, { body });
+      assert.deepEqual([answer.status, answer.body.errors], [400, errors]);
+    }
+    assert.equal((await shop.owner("GET", path)).status, 400);
+    for (const method of ["GET", "PUT", "DELETE"]) assert.equal((await shop.call(method, path)).status, 403);
+    await shop.owner("PUT", path, { body: { phone: "12345678" } });
+    const other = await app.newAccount();
+    assert.equal((await other.owner("GET", path)).status, 400);
+  });
+
+  test("is set up once for the same Idempotency-Key, also when its answer was lost", async () => {
+    const shop = await app.newAccount();
+    const sent = { body: { phone: "12345678" }, headers: { "Idempotency-Key": "zero4-1" } };
+    const first = await shop.owner("PUT", path, sent);
+    await app.services.pool.query(
+      "UPDATE idempotency_keys SET answer = NULL, created_at = created_at - interval '1 minute' WHERE key = 'zero4-1'",
+    );
+    const again = await shop.owner("PUT", path, sent);
+    assert.deepEqual([again.status, again.body], [200, first.body]);
+    assert.equal(again.headers.get("idempotency-replayed"), "true");
   });
 });

@@ -75,6 +75,12 @@ const also: Readonly<Record<string, readonly string[]>> = {
   mastercard: ["mastercard-debet"],
 };
 
+/** Every brand that a card may be. */
+export const brands: ReadonlySet<string> = new Set([
+  ...ranges.map(({ brand }) => brand),
+  ...Object.values(also).flat(),
+]);
+
 const wallet_tokens = ["token", "apple_pay_token", "google_pay_token", "mobilepay_online_token"] as const;
 
 type Numbered = Pick<Card, "number" | "brand">;

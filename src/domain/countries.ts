@@ -31,7 +31,7 @@ const countries = table
 
 const by_numeric = new Map(countries.map((country) => [country.numeric, country.alpha3]));
 const by_alpha3 = new Map(countries.map((country) => [country.alpha3, country.alpha2]));
-const alpha2_codes = new Set(countries.map(({ alpha2 }) => alpha2));
+const by_alpha2 = new Map(countries.map((country) => [country.alpha2, country.alpha3]));
 
 /** `208` is DNK; null for what is no country's number. */
 export const countryOfNumber = (numeric: string): string | null => by_numeric.get(numeric) ?? null;
@@ -42,7 +42,7 @@ export const isCountry = (alpha3: string): boolean => by_alpha3.has(alpha3);
 export const alpha2Of = (alpha3: string): string | null => by_alpha3.get(alpha3) ?? null;
 
 /** Upper case. */
-export const isAlpha2 = (alpha2: string): boolean => alpha2_codes.has(alpha2);
+export const isAlpha2 = (alpha2: string): boolean => by_alpha2.has(alpha2);
 
 /** European Union, with those parts of France and Finland that have codes of their own and belong to it. */
 const european_union = new Set(
@@ -50,3 +50,9 @@ const european_union = new Set(
   ALA GLP GUF MAF MTQ MYT REU`.split(/\s+/),
 );
 export const isInEuropeanUnion = (alpha3: string): boolean => european_union.has(alpha3);
+
+/** The alpha-3 code of what was written as alpha-3 or alpha-2, in any case; null for what is neither. */
+export function countryNamed(code: string): string | null {
+  const name = code.trim().toUpperCase();
+  return isCountry(name) ? name : (by_alpha2.get(name) ?? null);
+}

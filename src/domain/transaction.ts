@@ -1,6 +1,7 @@
 // A transaction (payment, subscription, card, payout) is what its operations add up to. Operations are only ever
 // appended and settled; state, totals and acceptance are derived from them, so they cannot disagree with the history.
 
+import type { RuledOut } from "./fraud-rules.ts";
 import { type Amount, amount as amountOf, minus, plus, zero } from "./money.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 
@@ -29,6 +30,8 @@ export type OperationOptions = {
   readonly authorization?: string;
   /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */
   readonly voids?: number;
+  /** Rules against fraud ended it: no acquirer is asked. */
+  readonly ruled_out?: RuledOut;
 };
 
 export type Operation = {

@@ -9,8 +9,10 @@ import { agreementEndpoints } from "./agreements.ts";
 import { brandingEndpoints } from "./brandings.ts";
 import { callbackEndpoints } from "./callbacks.ts";
 import { cards } from "./cards.ts";
+import { cryptographyKeys } from "./cryptography-keys.ts";
 import { currencyEndpoints } from "./currencies.ts";
 import { feeEndpoints } from "./fees.ts";
+import { fraudRulesets } from "./fraud-rulesets.ts";
 import { logos } from "./logos.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentMethodPriority } from "./payment-method-priority.ts";
@@ -23,6 +25,7 @@ import { subscriptionGroups } from "./subscription-groups.ts";
 import { subscriptions } from "./subscriptions.ts";
 import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
+import { zero4Platform } from "./zero4-platform.ts";
 
 type Options = { readonly signup: SignupPolicy; readonly program_version: string };
 
@@ -37,6 +40,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...account,
     ...logos,
     ...acquirerEndpoints,
+    ...zero4Platform,
     ...payments,
     ...paymentOperations,
     ...subscriptions,
@@ -46,6 +50,8 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...brandingEndpoints,
     ...feeEndpoints,
     ...paymentMethodPriority,
+    ...fraudRulesets,
+    ...cryptographyKeys,
     ...callbackEndpoints,
     ...activityEndpoints,
   ];

@@ -19,6 +19,7 @@ import {
 import { type Choice, chooseForCard } from "../services/acquiring.ts";
 import { cardIn, type GivenCard, savedCardIn } from "../services/cards.ts";
 import { cardAutoFee } from "../services/fees.ts";
+import { verdictOn } from "../services/fraud.ts";
 import { begin, decline, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
@@ -115,6 +116,7 @@ export const following = (kind: Kind, verb: OperationType, summary: string, inpu
 
 /** Where the money comes from or goes to. `token`: of the saved card that it is, to be spent; `card` is null where it is no good. */
 export type Source = {
+  readonly transaction: Transaction;
   readonly choice: Omit<Choice, "acquirer"> & { readonly acquirer: string | null };
   readonly card: GivenCard | null;
   readonly token: string | null;
@@ -141,14 +143,14 @@ export async function cardSource(
   const transaction = await find(services, keyOf(kind, request));
   const card =
     token === null ? cardIn(services, account.id, input.card) : await savedCardIn(services, account.id, token);
-  if (card === null) return { choice: transaction, card, token, fee: null };
+  if (card === null) return { transaction, choice: transaction, card, token, fee: null };
   const { settings } = account;
   const { amount } = input;
   const wanted = { settings, transaction, acquirer: input.acquirer ?? null, verb, ...(amount && { amount }) };
   const choice = await chooseForCard(services, card.data, wanted);
   const has_fee = kind.type === "Payment" && (input.autofee ?? settings.autofee);
   const autofee = { wanted: has_fee, transaction, acquirer: choice.acquirer, amount: amount ?? 0 };
-  return { choice, card, token, fee: await cardAutoFee(services, autofee, card.metadata) };
+  return { transaction, choice, card, token, fee: await cardAutoFee(services, autofee, card.metadata) };
 }
 
 type Paying = {
@@ -171,7 +173,11 @@ const request_data_error = "40001";
 export async function pay(request: MerchantRequest, paying: Paying): Promise<Reply> {
   const { services, actor, account } = request;
   const { kind, verb, amount, source, options, customer_ip, nin, keep } = paying;
-  const { card, token, choice, fee } = source;
+  const { transaction, card, token, choice, fee } = source;
+  const fraud =
+    verb === "authorize" && card !== null
+      ? await verdictOn(services, { transaction, card, choice, amount: amount ?? 0, customer_ip })
+      : undefined;
   const begun = await begin(services, actor, {
     ...keyOf(kind, request),
     verb,
@@ -183,6 +189,7 @@ export async function pay(request: MerchantRequest, paying: Paying): Promise<Rep
     test_mode: choice.test_mode,
     three_d_secure_status: card?.data.three_d_secure?.status ?? null,
     ...(keep && { keep }),
+    ...(fraud && { fraud }),
     metadata: {
       ...card?.metadata,
       ...(customer_ip && { customer_ip }),

@@ -91,7 +91,7 @@ export const paymentOperations = [
       const { amount, customer_ip } = input;
       const transaction = await find(services, keyOf(payment, request));
       const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      const source = { choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
+      const source = { transaction, choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
       return pay(request, { kind: payment, verb: "session", amount, source, options: optionsOf(input), customer_ip });
     },
     resume: resumed(payment),

@@ -36,6 +36,8 @@ const groups: Groups = {
     fees: "What acquirers take, by formulas over the amount, and putting it on the shopper's bill.",
     "payment-method-priority": "Which acquirer comes first where several can.",
     callbacks: "What the merchant's server was told, and telling it again.",
+    "fraud-rulesets": "What makes a payment suspicious, and what happens then.",
+    cryptography: "Keys and certificates for acquirers that want them. Private keys are never shown.",
     activity: "Who changed what, with before and after.",
   },
 };

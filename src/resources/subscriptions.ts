@@ -220,7 +220,7 @@ const subscriptionOperations = [
       const kind = subscription;
       const transaction = await find(services, keyOf(kind, request));
       const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      const source = { choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
+      const source = { transaction, choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
       const { customer_ip } = input;
       return pay(request, { kind, verb: "session", amount: null, source, options: optionsOf(input), customer_ip });
     },

@@ -8,6 +8,7 @@ import { writeActivity } from "../storage/activity.ts";
 import {
   accountById,
   agreementById,
+  agreementsOfAccount,
   changePrivateKey,
   closeAccount,
   type Db,
@@ -166,13 +167,17 @@ export async function rotatePrivateKey(services: Services, actor: Actor, account
   return key;
 }
 
-/** No key works any more; the books stay, and what was begun is still settled. */
+/** No key works any more; the books stay, and what was begun is still settled. Throws 404 when it is closed already. */
 export const close = (services: Services, actor: Actor, account_id: number): Promise<number> =>
   changing(services, actor, {
     work: async (db) => {
       const at = services.clock.now();
       await lockAccount(db, account_id);
+      const row = await accountById(db, account_id);
+      if (row === null || row.closed_at !== null) throw notFound("Account", account_id);
+      const ended = await agreementsOfAccount(db, account_id);
       await closeAccount(db, account_id, at);
+      for (const before of ended) await noteAgreement(db, actor, { action: "delete", before, after: null, at });
       await note(db, actor, { account_id, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at });
       return account_id;
     },

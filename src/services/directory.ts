@@ -5,7 +5,8 @@ import { createHmac, hash, randomBytes } from "node:crypto";
 import { hash as argon2Hash, verify as argon2Verify } from "@node-rs/argon2";
 import type pg from "pg";
 import type { Agreement } from "../domain/access.ts";
-import { notFound, Refused } from "../domain/refusal.ts";
+import type { FraudRuleset } from "../domain/fraud-rules.ts";
+import { notFound } from "../domain/refusal.ts";
 import {
   type AccountRow,
   accountById,
@@ -16,6 +17,8 @@ import {
   type UserRow,
   userByEmail,
 } from "../storage/directory.ts";
+import { fraudRulesetsOf } from "../storage/fraud-rulesets.ts";
+import { limiter } from "./limited.ts";
 import type { Seal } from "./seal.ts";
 import { openSettings } from "./secrets.ts";
 
@@ -43,6 +46,8 @@ export type Directory = {
   readonly account: (id: number) => Promise<Account>;
   /** Newest first; two for a day after a change. */
   readonly privateKeys: (account_id: number) => Promise<readonly string[]>;
+  /** The account's own rule sets against fraud, in the order of their ids. */
+  readonly fraudRulesets: (account_id: number) => Promise<readonly FraudRuleset[]>;
   readonly hashPassword: (password: string) => Promise<string>;
   /** Does this stored hash belong to this password? */
   readonly verifyPassword: (hash: string, password: string) => Promise<boolean>;
@@ -68,6 +73,9 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   const members = remembering(async (account_id: number) =>
     (await agreementsOfAccount(pool, account_id)).filter(({ accepted }) => accepted).map(toAgreement),
   );
+  const rulesets = remembering(
+    (account_id: number): Promise<readonly FraudRuleset[]> => fraudRulesetsOf(pool, account_id),
+  );
   const passwords = passwordProofs();
 
   return {
@@ -91,10 +99,11 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
       }
       return keys;
     },
+    fraudRulesets: rulesets.get,
     hashPassword: (password) => passwords.hash(password),
     verifyPassword: (hash, password) => passwords.check(hash, password),
     forget() {
-      for (const cache of [keys, accounts, users, memberships, members]) cache.clear();
+      for (const cache of [keys, accounts, users, memberships, members, rulesets]) cache.clear();
     },
   };
 }
@@ -131,24 +140,9 @@ function passwordProofs() {
   const secret = randomBytes(32);
   const proofs = new Map<string, number>();
   const under_way = new Map<string, Promise<boolean>>();
-  const waiting: (() => void)[] = [];
-  let at_once = 0;
+  const limited = limiter({ at_once_max: hashes_at_once_max, waiting_max: hashes_waiting_max, retry_after_s: 1 });
   // Checked for unknown e-mails, so that they take as long as known ones.
   const decoy = argon2Hash(randomBytes(16).toString("hex"), argon2_options);
-
-  async function limited<T>(work: () => Promise<T>): Promise<T> {
-    if (at_once >= hashes_at_once_max) {
-      if (waiting.length >= hashes_waiting_max) throw new Refused("too_many_failures", null, { retry_after_s: 1 });
-      await new Promise<void>((resume) => waiting.push(resume));
-    } else at_once += 1;
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) at_once -= 1;
-      else next();
-    }
-  }
 
   async function verify(hash: string | null, password: string, proof: string): Promise<boolean> {
     const correct = await limited(async () => argon2Verify(hash ?? (await decoy), password));

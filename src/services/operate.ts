@@ -8,6 +8,7 @@
 
 import type { Order, Outcome, Verb } from "../acquirers/acquirer.ts";
 import type { Card } from "../domain/card.ts";
+import { nothing_suspicious, suspicions } from "../domain/fraud-rules.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import {
   authorizationOf,
@@ -34,6 +35,7 @@ import {
   newOperation,
   operationActivity,
   revised,
+  ruledOut,
   systemOf,
   type Wish,
 } from "./operations.ts";
@@ -57,6 +59,8 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
     if (bound) throw new Refused("wrong_state", {});
 
+    const { metadata } = before.body;
+    const { fraud = nothing_suspicious } = wish;
     const at = services.clock.now();
     const ended = endSession(before.operations, at);
     const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
@@ -67,10 +71,11 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
       operations,
       acquirer: wish.acquirer ?? before.acquirer,
       test_mode: wish.test_mode ?? before.test_mode,
+      fraud_suspected: before.fraud_suspected || fraud.remarks.length > 0,
       body: {
         ...before.body,
         ...(wish.fee !== undefined && { fee: wish.fee }),
-        metadata: { ...before.body.metadata, ...wish.metadata },
+        metadata: { ...metadata, ...wish.metadata, ...suspicions(metadata, fraud) },
       },
       // A capture or cancel by hand takes the place of the one that was planned.
       due_at: wish.verb === "capture" || wish.verb === "cancel" ? null : before.due_at,
@@ -130,6 +135,8 @@ export async function decline(services: Services, begun: Begun, status_code: str
 
 async function ask(services: Services, begun: Begun, card: Card | null): Promise<Outcome> {
   const { transaction, operation } = begun;
+  const ruled_out = ruledOut(operation);
+  if (ruled_out !== null) return ruled_out;
   const acquirer = acquirerFor(services, transaction);
   const verb = acquirer?.[operation.type as Verb];
   if (verb === undefined)

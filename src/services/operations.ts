@@ -3,6 +3,7 @@
 import type { Outcome } from "../acquirers/acquirer.ts";
 import type { Card } from "../domain/card.ts";
 import { isChargeable } from "../domain/currency.ts";
+import type { Verdict } from "../domain/fraud-rules.ts";
 import type { Metadata } from "../domain/metadata.ts";
 import { Refused } from "../domain/refusal.ts";
 import { statusMessage } from "../domain/status-codes.ts";
@@ -36,6 +37,8 @@ export type Wish = Key & {
   readonly fee?: number | null;
   /** What becomes known of the card and the shopper. */
   readonly metadata?: Metadata;
+  /** What the rules against fraud say of it. */
+  readonly fraud?: Verdict;
   /** Only in the state with this revision: refused as `operation_pending` when something happened since. */
   readonly revision?: number;
 };
@@ -76,7 +79,7 @@ export function newOperation(
     three_d_secure_status: wish.three_d_secure_status ?? null,
     reference: ulid(at),
     acquirer_reference: null,
-    options: wish.options ?? {},
+    options: { ...wish.options, ...(wish.fraud?.ruled_out && { ruled_out: wish.fraud.ruled_out }) },
     version,
     runner: services.process_id(),
     check_at: null,
@@ -103,7 +106,7 @@ export function finished(operation: Operation, outcome: Outcome, at: Date): Oper
     data,
     pending: false,
     status_code: outcome.status_code,
-    status_msg: statusMessage(outcome.status_code),
+    status_msg: operation.options.ruled_out?.status_msg ?? statusMessage(outcome.status_code),
     acquirer_status_code: outcome.acquirer_status_code,
     acquirer_status_msg: outcome.acquirer_status_msg,
     acquirer_reference: outcome.kind === "approved" ? outcome.authorization : operation.acquirer_reference,
@@ -123,6 +126,10 @@ export const aborted = {
 
 /** No answer will come any more, and nothing happened. */
 export const unreachable: Outcome = { ...aborted, status_code: "50300" };
+
+/** The outcome of an operation that rules against fraud ended; null: an acquirer decides. */
+export const ruledOut = ({ options }: Operation): Exclude<Outcome, { kind: "unknown" }> | null =>
+  options.ruled_out === undefined ? null : { ...aborted, status_code: options.ruled_out.status_code };
 
 export type Ended = { readonly was: Operation; readonly now: Operation };
 

@@ -13,6 +13,7 @@ import {
   newOperation,
   operationActivity,
   revised,
+  ruledOut,
   systemOf,
   unreachable,
   type Wish,
@@ -41,6 +42,11 @@ export async function repair(services: Services, key: Key & { operation_id: numb
 
 async function askAbout(services: Services, begun: Begun): Promise<boolean> {
   const { transaction, operation } = begun;
+  const ruled_out = ruledOut(operation);
+  if (ruled_out !== null) {
+    await settle(services, begun, ruled_out);
+    return true;
+  }
   const acquirer = acquirerFor(services, transaction);
   const order = await orderOf(services, begun, null);
   const signal = AbortSignal.timeout(ask_timeout_ms);

@@ -203,10 +203,14 @@ export async function changePrivateKey(
   );
 }
 
-/** Its books stay; nobody can act on it any more. */
+/** Its books stay; nobody can act on it any more, and its API keys are gone. */
 export async function closeAccount(db: Db, account_id: number, at: Date): Promise<void> {
   await db.query("UPDATE accounts SET closed_at = $2 WHERE id = $1", [account_id, at]);
-  await db.query("UPDATE agreements SET ended_at = $2 WHERE account_id = $1 AND ended_at IS NULL", [account_id, at]);
+  await db.query(
+    `UPDATE agreements SET ended_at = $2, key_hash = NULL, key_sealed = NULL, invitation_hash = NULL
+     WHERE account_id = $1 AND ended_at IS NULL`,
+    [account_id, at],
+  );
 }
 
 export type NewAgreement = Pick<
