@@ -40,6 +40,8 @@ const node_packages = {
 };
 const node_major = 24;
 
+const parent_check_ms = 500;
+
 // Ctrl-C reaches us from the terminal and once more through npm; only a later one is a second request.
 const repeat_ms = 500;
 
@@ -64,11 +66,15 @@ for (const signal of forwarded) {
   });
 }
 
-/** Runs it to its end: `{ code, signal, output }`. It gets our terminal, or with `quiet` is listened to instead. */
-function run(command, args, { quiet = false, cwd } = {}) {
+/**
+ * Runs it to its end: `{ code, signal, output }`. It gets our terminal, or with `quiet` is listened to instead. What is
+ * `bound` hears when we are gone: after a kill -9 nobody passes on its signals.
+ */
+function run(command, args, { quiet = false, bound = false, cwd } = {}) {
   return new Promise((done, failed) => {
     let output = "";
-    const stdio = quiet ? ["ignore", "pipe", "pipe"] : "inherit";
+    const terminal = ["inherit", "inherit", "inherit"];
+    const stdio = quiet ? ["ignore", "pipe", "pipe"] : bound ? [...terminal, "ipc"] : terminal;
     // A process group of its own, so that the terminal's Ctrl-C reaches it once: through us.
     child = spawn(command, args, { stdio, cwd, detached: true });
     for (const stream of [child.stdout, child.stderr]) {
@@ -218,6 +224,17 @@ async function bringNode(home) {
   });
 }
 
+/** npm that was killed passes nothing on. Without npm it is fine to outlive the shell (nohup, a service). */
+function stopWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const checking = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(checking);
+    process.kill(process.pid, "SIGTERM");
+  }, parent_check_ms).unref();
+}
+
 async function main() {
   const [command = "start", ...rest] = process.argv.slice(2);
   await bringPackages({ tools: command === "check" || Object.hasOwn(scripts, command) });
@@ -231,8 +248,10 @@ async function main() {
     }
     process.exit(worst);
   }
-  const script = Object.hasOwn(scripts, command) ? [scripts[command]] : [...program_options, program, command];
-  endLike(await run(node, [...script, ...rest]));
+  stopWithNpm();
+  const bound = !Object.hasOwn(scripts, command);
+  const script = bound ? [...program_options, program, command] : [scripts[command]];
+  endLike(await run(node, [...script, ...rest], { bound }));
 }
 
 main().catch((error) => {

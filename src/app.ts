@@ -144,7 +144,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   });
   const window = windowNotYet(transport);
   const manager = managerNotYet(transport);
-  const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock, tls });
+  const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock, transport });
   parts.faces.push(api, window, manager, metrics_face);
   const { host, ports, urls } = config;
   const listening = async (face: FastifyInstance, port: number, public_url: string | null): Promise<string> => {

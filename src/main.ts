@@ -90,7 +90,7 @@ async function run(config: Config): Promise<number> {
   const stopping = asked();
   const embedded =
     config.database_url === null
-      ? await startEmbedded({ data_dir: config.data_dir, log: (text) => log.info({}, text) })
+      ? await startEmbedded({ data_dir: config.data_dir, alone: true, log: (text) => log.info({}, text) })
       : null;
   const database_url = config.database_url ?? embedded?.url ?? "";
   let running: Running;
@@ -181,6 +181,8 @@ function asked(): Promise<void> {
       done();
     };
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+    // The launcher is gone: nobody passes signals on any more.
+    if (process.connected) process.once("disconnect", stop);
   });
 }
 

@@ -3,7 +3,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
-import { createListener, type Tls } from "./api/listener.ts";
+import { createListener, type Transport } from "./api/listener.ts";
 import type { RequestLine } from "./api/request-log.ts";
 import { metricsText } from "./gather.ts";
 import { countRequests } from "./request-metrics.ts";
@@ -39,15 +39,14 @@ type Options = {
   readonly services: Services;
   readonly metrics: Metrics;
   readonly test_clock: boolean;
-  readonly tls: Tls | null;
+  readonly transport: Transport;
 };
 
 const advance_s_max = 10 * 366 * 86_400;
 
-export function metricsServer({ services, metrics, test_clock, tls }: Options): FastifyInstance {
+export function metricsServer({ services, metrics, test_clock, transport }: Options): FastifyInstance {
   observeBacklog(services, metrics);
-  // Never public: who watches over this machine is not among the proxies.
-  const server = createListener({ tls, proxies: null });
+  const server = createListener(transport);
   server.get("/healthz", () => ({ status: "ok" }));
   server.get("/readyz", async (_request, reply) => {
     const status = await readiness(services);

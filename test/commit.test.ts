@@ -660,6 +660,7 @@ describe("a body at rest", () => {
     fee: fc.option(fc.nat(), { nil: null }),
     facilitator: text,
     deadline_at: text,
+    link_deadline_at: text,
   });
 
   test("property: comes back from its row as it went in, member for member", () => {

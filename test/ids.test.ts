@@ -72,6 +72,19 @@ describe("ids", () => {
     assert.ok(compared > 1_000);
   });
 
+  test("what a busy second leaves of its block is taken up again, unless another process came between", async () => {
+    const account_id = 100_006;
+    const burst = await many(30, () => take(0, account_id));
+    await sleep(1_050);
+    assert.equal(await take(0, account_id), Math.max(...burst) + 1);
+    const own = await many(5, () => take(0, account_id));
+    const other = await take(1, account_id);
+    await sleep(1_050);
+    assert.ok((await take(0, account_id)) > other);
+    const all = [...burst, ...own, other];
+    assert.equal(new Set(all).size, all.length);
+  });
+
   test("a shop with a payment now and then wastes none", async () => {
     const ids: number[] = [];
     for (let n = 0; n < 3; n++) {

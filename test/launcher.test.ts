@@ -124,6 +124,32 @@ test("who stops the launcher stops the program: it drains, and ends before the l
   }
 });
 
+test("a launcher that was killed takes the program with it: what it left could not be told anything", async () => {
+  const home = makeProject(
+    "killed",
+    `import { writeFileSync } from "node:fs";
+    process.once("disconnect", () => { writeFileSync("heard", "alone"); process.exit(0); });
+    setInterval(() => {}, 1000);
+    console.log("running", process.pid);\n`,
+  );
+  const launched = launch(home, ["start"]);
+  const [, pid] = await hear(launched, /running (\d+)/);
+  launched.child.kill("SIGKILL");
+  await launched.end;
+  for (let tries = 0; isAlive(Number(pid)); tries++) {
+    assert.ok(tries < 200, "it runs on alone");
+    await sleep(20);
+  }
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 test("one Ctrl-C that arrives several times, as through npm, is one", async () => {
   const launched = launch(makeProject("twice", waiting), ["start"]);
   await hear(launched, /running/);

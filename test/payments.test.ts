@@ -48,6 +48,54 @@ const operations = (payment: { operations: Shown[] }): string[] =>
     ({ type, amount, pending, qp_status_code }) => `${type} ${amount} ${pending ? "pending" : qp_status_code}`,
   );
 
+describe("dates stand until something takes their place", () => {
+  const planned = async (number: string): Promise<number> => {
+    const id = await create();
+    const in_two_days = new Date(app.services.clock.now().getTime() + 2 * 86_400_000).toISOString().slice(0, 10);
+    const body = { amount: 1000, card: card(number), auto_capture_at: in_two_days };
+    await shop.call("POST", `/payments/${id}/authorize?synchronized`, { body });
+    return id;
+  };
+
+  test("a cancel that is declined leaves the planned capture", async () => {
+    const id = await planned("1000000000000057");
+    const declined = await act(id, "cancel");
+    assert.equal(declined.body.state, "new");
+    app.advance(3 * 86_400);
+    await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.balance === 1000, "the capture");
+  });
+
+  test("a capture by hand takes its place", async () => {
+    const id = await planned(visa);
+    assert.equal((await act(id, "capture", { amount: 400 })).body.balance, 400);
+    app.advance(3 * 86_400);
+    await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.operations.length === 2);
+    assert.equal((await shop.call("GET", `/payments/${id}`)).body.balance, 400);
+  });
+
+  test("of a link's deadline and the payment's own the earlier counts, in whatever order they came", async () => {
+    const id = await create();
+    const later = new Date(app.services.clock.now().getTime() + 5 * 86_400_000).toISOString();
+    await shop.call("PUT", `/payments/${id}/link`, { body: { amount: 1000, deadline: 60 } });
+    await shop.call("PATCH", `/payments/${id}`, { body: { deadline_at: later } });
+    app.advance(61);
+    await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.operations[0]?.type === "deadline");
+  });
+
+  test("a session that a newer attempt ended is in the audit trail", async () => {
+    const id = await create();
+    const body = { amount: 1000, extras: { simulator: { session: "waiting" } } };
+    await shop.call("POST", `/payments/${id}/session`, { body });
+    await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.state === "pending");
+    await act(id, "authorize", { amount: 1000, card: card() });
+    const { body: trail } = await shop.owner("GET", `/activity?target_type=Payment&target_id=${id}`);
+    const ended = trail.find(({ changes }: { changes: Record<string, unknown[]> }) =>
+      changes.operation_status_code?.includes("40003"),
+    );
+    assert.deepEqual([ended.action, ended.changes.operation], ["session", [null, 1]]);
+  });
+});
+
 describe("from form, JSON and multipart alike", () => {
   const flat = { order_id: "", currency: "dkk", "variables[cart]": "c-1", "invoice_address[city]": "Odense" };
   const line = {

@@ -29,9 +29,10 @@ export async function authenticate(header: string | undefined, context: Context)
 
   const { directory, throttle, ip } = context;
   if (basic.user === "") {
-    throttle.addresses.check(ip);
+    // A right key is let in whatever else comes from its address: no number of guesses finds one.
     const agreement = await directory.byKey(basic.password);
     if (agreement === null) {
+      throttle.addresses.check(ip);
       throttle.addresses.failed(ip);
       throw new Refused("invalid_api_key");
     }

@@ -97,6 +97,8 @@ export type Body = {
   readonly facilitator: string | null;
   /** ISO 8601. */
   readonly deadline_at: string | null;
+  /** When the link's own deadline passes, ISO 8601; not shown. */
+  readonly link_deadline_at: string | null;
 };
 
 /** The body of a transaction of which nothing more is known. */
@@ -115,6 +117,7 @@ export const newBody = (metadata: Body["metadata"]): Body => ({
   fee: null,
   facilitator: null,
   deadline_at: null,
+  link_deadline_at: null,
 });
 
 /** The payment window link, without its URL (which is made of the token and the window's public address). */

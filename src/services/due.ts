@@ -8,6 +8,7 @@ import { begin, perform } from "./operate.ts";
 import {
   aborted,
   callbackFor,
+  endedActivity,
   endedCallback,
   endSession,
   finished,
@@ -50,6 +51,7 @@ async function captureOnDate(services: Services, transaction: Transaction): Prom
         amount: transaction.authorized,
         callback_url: authorization?.callback_url ?? null,
         revision: transaction.revision,
+        planned: true,
       },
     );
     await perform(services, begun, null);
@@ -82,6 +84,7 @@ function closing(services: Services, before: Transaction, callback_url: string |
     last_operation_id: operation.id,
   };
   return {
+    ended,
     transaction,
     operations: ended === null ? [operation] : [ended.now, operation],
     callbacks: [...endedCallback(services, before, ended), ...callbackFor(services, transaction, operation)],
@@ -93,13 +96,14 @@ async function close(services: Services, before: Transaction): Promise<void> {
   const account = await services.directory.account(before.account_id);
   const link_url = before.body.link?.callback_url;
   const callback_url = typeof link_url === "string" && link_url !== "" ? link_url : account.settings.callback_url;
-  const { transaction, operations, callbacks } = closing(services, before, callback_url);
+  const { ended, transaction, operations, callbacks } = closing(services, before, callback_url);
   const { account_id, type, id } = transaction;
   const committed = await services.commit({
     transaction,
     operations,
     callbacks,
     activity: [
+      ...endedActivity(system, before, ended),
       activity(system, {
         target: { account_id, type, id },
         action: "deadline",

@@ -27,6 +27,7 @@ import {
   type Begun,
   callbackFor,
   claimed,
+  endedActivity,
   endedCallback,
   endSession,
   finished,
@@ -77,8 +78,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
         ...(wish.fee !== undefined && { fee: wish.fee }),
         metadata: { ...metadata, ...wish.metadata, ...suspicions(metadata, fraud) },
       },
-      // A capture or cancel by hand takes the place of the one that was planned.
-      due_at: wish.verb === "capture" || wish.verb === "cancel" ? null : before.due_at,
+      due_at: wish.planned ? null : before.due_at,
       last_operation_id: operation.id,
       revision: before.revision + 1,
       updated_at: at,
@@ -90,7 +90,10 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
         transaction,
         operations: ended === null ? [operation] : [ended.now, operation],
         callbacks: endedCallback(services, before, ended),
-        activity: [operationActivity(actor, { before, after: transaction, operation, at })],
+        activity: [
+          ...endedActivity(actor, before, ended),
+          operationActivity(actor, { before, after: transaction, operation, at }),
+        ],
         vault: wish.keep === undefined ? [] : [vaultRow(services, transaction, operation, wish.keep)],
         idempotency: claimed(actor, transaction, operation.id),
       })
@@ -143,7 +146,9 @@ async function ask(services: Services, begun: Begun, card: Card | null): Promise
     return { ...aborted, status_code: "40000", acquirer_status_msg: "Not supported by the acquirer" };
   const order = await orderOf(services, begun, card);
   const outcome = await verb(order, AbortSignal.timeout(ask_timeout_ms)).catch(unheard);
-  services.health.asked(transaction.acquirer ?? "", outcome.kind !== "unknown" || outcome.waiting === true);
+  // Test transactions never reach the acquirer whose name they bear.
+  if (!transaction.test_mode)
+    services.health.asked(transaction.acquirer ?? "", outcome.kind !== "unknown" || outcome.waiting === true);
   return outcome;
 }
 
@@ -236,8 +241,7 @@ async function trySettle(
     isApproved(done) && auto_capture_at ? startOfDay(auto_capture_at, account.settings.timezone) : null;
   const next: Transaction = {
     ...(capture === null ? after : { ...revised(after, [...after.operations, capture], at), revision: after.revision }),
-    // Once it is paid its deadline means nothing any more; a capture's date stands, whatever else is settled until then.
-    due_at: before.accepted === after.accepted ? after.due_at : captures_at,
+    due_at: dueAfter({ before, after, done, captures_at }),
     last_operation_id: capture?.id ?? after.last_operation_id,
   };
   if (capture !== null) services.running.add(capture.reference);
@@ -261,6 +265,18 @@ async function trySettle(
 
   await perform(services, { transaction: next, operation: capture }, null);
   return (await loadTransaction(services.pool, next)) ?? next;
+}
+
+type Dates = { before: Transaction; after: Transaction; done: Operation; captures_at: Date | null };
+
+/**
+ * Once it is paid its deadline means nothing any more. A capture's date stands until a capture or cancel by hand took its
+ * place: one that was declined did not.
+ */
+function dueAfter({ before, after, done, captures_at }: Dates): Date | null {
+  if (before.accepted !== after.accepted) return captures_at;
+  const takes_its_place = isApproved(done) && (done.type === "capture" || done.type === "cancel");
+  return takes_its_place ? null : after.due_at;
 }
 
 /** The capture that follows an approved authorization at once; it inherits callback URL and version. */

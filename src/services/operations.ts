@@ -16,7 +16,7 @@ import {
   type Transaction,
   type TransactionType,
 } from "../domain/transaction.ts";
-import type { CallbackRow } from "../storage/rows.ts";
+import type { ActivityRow, CallbackRow } from "../storage/rows.ts";
 import { activity } from "./activity.ts";
 import { ulid } from "./ids.ts";
 import { type Actor, type Services, system } from "./services.ts";
@@ -39,6 +39,8 @@ export type Wish = Key & {
   readonly metadata?: Metadata;
   /** What the rules against fraud say of it. */
   readonly fraud?: Verdict;
+  /** The capture that a date planned: the date is used up with it. */
+  readonly planned?: true;
   /** Only in the state with this revision: refused as `operation_pending` when something happened since. */
   readonly revision?: number;
 };
@@ -144,6 +146,14 @@ export function endedCallback(services: Services, before: Transaction, ended: En
   if (ended === null) return [];
   const operations = before.operations.map((o) => (o === ended.was ? ended.now : o));
   return callbackFor(services, revised(before, operations, ended.now.finished_at ?? before.updated_at), ended.now);
+}
+
+/** That the session ended, in the audit trail: it is settled without a request of its own. */
+export function endedActivity(actor: Actor, before: Transaction, ended: Ended | null): ActivityRow[] {
+  if (ended === null) return [];
+  const at = ended.now.finished_at ?? before.updated_at;
+  const operations = before.operations.map((o) => (o === ended.was ? ended.now : o));
+  return [operationActivity(actor, { before, after: revised(before, operations, at), operation: ended.now, at })];
 }
 
 /**

@@ -152,20 +152,16 @@ export const putLink = (
     action: "link",
     edit: (before) => {
       mustBeChargeable(link.amount, before.currency);
-      return {
-        body: { ...before.body, link },
-        link_token: before.link_token ?? linkToken(before.bucket),
-        due_at: before.accepted ? before.due_at : dueAt(services, link.deadline, before.body.deadline_at),
-      };
+      const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
+      const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
+      return { body, link_token: before.link_token ?? linkToken(before.bucket), due_at: dueAt(before, body) };
     },
   });
 
-/** The earlier of the link's deadline (seconds from now) and the payment's own. */
-function dueAt({ clock }: Services, deadline_s: number | null, deadline_at: string | null): Date | null {
-  const times = [
-    ...(deadline_s === null ? [] : [clock.now().getTime() + deadline_s * 1000]),
-    ...(deadline_at === null ? [] : [Date.parse(deadline_at)]),
-  ];
+/** The earlier of the link's deadline and the payment's own, until it is paid. */
+function dueAt(before: Transaction, { deadline_at, link_deadline_at }: Body): Date | null {
+  if (before.accepted) return before.due_at;
+  const times = [deadline_at, link_deadline_at].flatMap((at) => (at === null ? [] : [Date.parse(at)]));
   return times.length === 0 ? null : new Date(Math.min(...times));
 }
 
@@ -173,11 +169,10 @@ export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<
   change(services, actor, {
     key,
     action: "link",
-    edit: (before) => ({
-      body: { ...before.body, link: null },
-      link_token: null,
-      due_at: before.accepted ? before.due_at : dueAt(services, null, before.body.deadline_at),
-    }),
+    edit: (before) => {
+      const body = { ...before.body, link: null, link_deadline_at: null };
+      return { body, link_token: null, due_at: dueAt(before, body) };
+    },
   });
 
 type Patch = { readonly key: Key; readonly body: Partial<Body>; readonly group_ids?: readonly number[] };
@@ -198,11 +193,10 @@ export const patchTransaction = (
       const open = before.state === "initial" || before.state === "rejected";
       const allowed = open ? body : onlyAlways(before.body, body);
       const after = { ...before.body, ...allowed };
-      const deadline_changed = allowed.deadline_at !== undefined;
       return {
         body: after,
         ...(group_ids && { group_ids: group_ids.length === 0 ? null : group_ids }),
-        ...(deadline_changed ? { due_at: after.deadline_at === null ? null : new Date(after.deadline_at) } : {}),
+        due_at: dueAt(before, after),
       };
     },
   });

@@ -8,6 +8,7 @@ import { acquirerFor } from "./acquiring.ts";
 import { ask_timeout_ms, orderOf, settle, tries_max, unheard } from "./operate.ts";
 import {
   type Begun,
+  callbackFor,
   finished,
   type Key,
   newOperation,
@@ -116,15 +117,20 @@ async function noteVoid(services: Services, { transaction: seen, session, refere
       id,
       verb: "cancel",
       amount: null,
-      callback_url: null,
+      callback_url: session.callback_url,
       options: { voids: session.id },
       acquirer: session.acquirer,
     };
     const noted = newOperation(services, { transaction: before, wish, at, version: session.version });
-    const done = finished({ ...noted, reference }, outcome, at);
+    // What it took back, so that nobody takes it for the payment's own cancel.
+    const data = { voided_operation: String(session.id) };
+    const done = finished({ ...noted, reference, data }, outcome, at);
     const transaction = { ...revised(before, [...before.operations, done], at), last_operation_id: done.id };
     const trail = [operationActivity(systemOf(done), { before, after: transaction, operation: done, at })];
-    if ((await services.commit({ transaction, operations: [done], activity: trail })) === "done") return;
+    const callbacks = callbackFor(services, transaction, done);
+    if ((await services.commit({ transaction, operations: [done], callbacks, activity: trail })) !== "done") continue;
+    if (callbacks.length > 0) services.nudge();
+    return;
   }
   throw new Error("a transaction changes faster than a void can be noted");
 }

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { prepareBinaries, refuseOtherVersion } from "./embedded/binaries.ts";
-import { commandOf, isOwner, ownerFile, takeOver, writeOwner } from "./embedded/owner.ts";
+import { commandOf, isOwner, livingOwner, ownerFile, takeOver, writeOwner } from "./embedded/owner.ts";
 import {
   type Account,
   CannotStart,
@@ -46,6 +46,8 @@ type Options = {
   readonly data_dir: string;
   /** Hears one sentence about whatever takes long or is unusual. */
   readonly log: (text: string) => void;
+  /** Not beside another living CoolPay, which would take the database with it when it stops. A tool may. */
+  readonly alone?: boolean;
   /** PostgreSQL settings that replace ours. For tests, which need no durability. */
   readonly settings?: Readonly<Record<string, string>>;
 };
@@ -56,6 +58,9 @@ type Server = { readonly pid: number; readonly socket_dir: string };
 const start_timeout_ms = 60_000;
 const poll_ms = 20;
 const connect_timeout_ms = 2_000;
+
+// What stops at this moment is gone by then.
+const owner_patience_ms = 15_000;
 
 // A fast shutdown writes one checkpoint. What takes longer is cut off; the next start then recovers.
 const fast_shutdown_ms = 10_000;
@@ -87,7 +92,7 @@ const settings_ours: Readonly<Record<string, string>> = {
 };
 
 /** Starts the database of this folder, creates it first, or adopts the one that runs. Throws `CannotStart`. */
-export async function startEmbedded({ data_dir, log, settings = {} }: Options): Promise<Embedded> {
+export async function startEmbedded({ data_dir, log, alone = false, settings = {} }: Options): Promise<Embedded> {
   const place = prepareFolders(data_dir);
   const native = prepareBinaries(place);
   refuseOtherVersion(place, native);
@@ -96,6 +101,7 @@ export async function startEmbedded({ data_dir, log, settings = {} }: Options): 
   for (;;) {
     const left = await waitForRunning(place, deadline);
     if (left !== null) {
+      if (alone && (await outlived(place))) continue;
       const owned = takeOver(place);
       if (owned) log("Found the database still running from an earlier start; carrying on with it.");
       return supervise({ place, server: left, adopted: true, first_start });
@@ -109,6 +115,18 @@ export async function startEmbedded({ data_dir, log, settings = {} }: Options): 
     writeOwner(place);
     return supervise({ place, server, adopted: false, first_start });
   }
+}
+
+/** Waits until the process that owns the database has ended; false when there is none. Throws when it goes on. */
+async function outlived(place: Place): Promise<boolean> {
+  const pid = livingOwner(place);
+  const deadline = performance.now() + owner_patience_ms;
+  while (livingOwner(place) === pid && pid !== null) {
+    if (performance.now() > deadline)
+      throw new CannotStart(`CoolPay runs on this data folder already: stop it first (process ${pid}).`);
+    await sleep(poll_ms);
+  }
+  return pid !== null;
 }
 
 const addressOf = (socket_dir: string): string =>

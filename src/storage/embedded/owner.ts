@@ -47,10 +47,16 @@ export function writeOwner(place: Place): void {
 
 export const isOwner = (place: Place): boolean => readOwner(place)?.pid === process.pid;
 
+/** The living process that owns the database; null when it is dead. */
+export function livingOwner(place: Place): number | null {
+  const owner = readOwner(place);
+  const is_alive = owner !== null && owner.birth !== null && birthOf(owner.pid) === owner.birth;
+  return is_alive ? owner.pid : null;
+}
+
 /** Becomes the owner if the last one is dead. */
 export function takeOver(place: Place): boolean {
-  const owner = readOwner(place);
-  const alive = owner !== null && owner.birth !== null && birthOf(owner.pid) === owner.birth;
-  if (!alive) writeOwner(place);
-  return !alive;
+  if (livingOwner(place) !== null) return false;
+  writeOwner(place);
+  return true;
 }
