@@ -421,6 +421,8 @@ describe("a branding's file", () => {
     ["templates/form.liquid", '<img src=x onerror="a()">', /an event handler/],
     ["templates/form.liquid", "<svg/onload = a()>", /an event handler/],
     ["templates/form.liquid", '<b class="a"{% if x > 1 %}onclick="a()"{% endif %}>', /an event handler/],
+    ["templates/form.liquid", '{{ "<script>a()</script>" }}', /a script element/],
+    ["templates/form.liquid", "{% assign x = '<b onclick=a()>' %}{{ x }}", /an event handler/],
     ["templates/form.liquid", '<a href="javascript:a()">', /a script as an address/],
     ["templates/form.liquid", "<a href=' java&#x73;cri&Tab;pt&colon;a()'>", /a script as an address/],
     ["templates/form.liquid", '<a href="{{ x }}JavaScript:a()">', /a script as an address/],
@@ -436,6 +438,20 @@ describe("a branding's file", () => {
     ["images/a.svg", '<?xml version="1.0"?><?xml-stylesheet href="a.xsl"?><svg/>', /an XML stylesheet/],
     ["images/a.svg", '<?xml version="1.0" encoding="utf-7"?><svg/>', /not an SVG image/],
     ["images/a.svg", '<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', /not an SVG image/],
+    ["images/a.svg", "<!DOCTYPE svg [<!--><svg -->]><svg/>", /not an SVG image/],
+    [
+      "images/a.svg",
+      '<!DOCTYPE svg SYSTEM "><svg " [<!ATTLIST svg onload CDATA "a()">]><svg/>',
+      /a declaration of XML/,
+    ],
+    ["locales/da_DK/LC_MESSAGES/branding.po", 'msgid "Pay"\nmsgstr "<b onclick=a()>"', /an event handler/],
+    [
+      "locales/da_DK/LC_MESSAGES/branding.mo",
+      Buffer.concat([locale, Buffer.from("<script>a()</script>")]),
+      /a script element/,
+    ],
+    ["config.json", '{"title":"\\u003cscript>"}', /a script element/],
+    ["config.json", '{"link":"javascript:a()"}', /a script as an address/],
   ] as const) {
     test(`${name} with ${JSON.stringify(String(content)).slice(0, 60)} is refused`, async () => {
       const id = await newBranding("Refusals", stranger.owner);
@@ -453,15 +469,18 @@ describe("a branding's file", () => {
     const id = await newBranding("Real");
     await putAll(id, {
       "templates/layout.liquid": `{% if model.show_cancel? and !model.framed %}<a class="on" href="{{ model.cancel_url }}">
-        {% t Once = twice, javascript: is needed %}</a>{% assign online = "1" %}<noscript>Please enable JavaScript: now</noscript>
+        {% t Once = twice, javascript: is needed %}</a>{% assign online = "1" %}<input {% if online == "1" %}checked{% endif %}><noscript>Please enable JavaScript: now</noscript>
         <form autocomplete="on" method="post" data-toggle="#on" style="display: none"><img src="{{ images.a.svg }}"></form>`,
+      "locales/da_DK/LC_MESSAGES/branding.po":
+        'msgid "on sale = half"\nmsgstr "<b>Kun</b> on sale = halv, javascript: ja"',
+      "config.json": '{"title": null, "reservation_notice": "<b>on sale</b> only = today", "autojump": false}',
       "templates/form.liquid": '{% include "form/error" %}<a href="https://shop.example/?online=1">on = off</a>',
       "images/help.svg": `<?xml version="1.0" encoding="iso-8859-1"?>
         <!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
         <svg xmlns="http://www.w3.org/2000/svg"><style><![CDATA[@font-face{src:url("data:;base64,T1RUTw==")}]]></style></svg>`,
       "stylesheets/a.css": '@charset "UTF-8";a:hover{background:url("data:image/svg+xml,%3Csvg/%3E")}',
     });
-    assert.equal((await namesOf(id)).length, 4);
+    assert.equal((await namesOf(id)).length, 6);
   });
 
   test("must be there: as a file, in a multipart body", async () => {

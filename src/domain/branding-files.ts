@@ -2,7 +2,7 @@
 // (reference: resources, section 13; branding-templates).
 
 import { type ImageType, imageType } from "./images.ts";
-import { scriptIn, scriptInTemplate } from "./script.ts";
+import { scriptIn, scriptInJson, scriptInTemplate, scriptInText } from "./script.ts";
 
 /** All files of a branding together stay below this (reference: "under 1 MB"). */
 export const branding_bytes_max = 1_048_576;
@@ -30,6 +30,7 @@ type Kind = {
   /** `not …` when the content is something else. */
   readonly what: string;
   readonly holds: (bytes: Buffer) => boolean;
+  /** What script a file of this kind holds; what is no text is read as Latin-1. */
   readonly script?: (text: string) => string | null;
 };
 
@@ -67,11 +68,11 @@ function isJsonObject(bytes: Buffer): boolean {
 const isCompiledLocale = (bytes: Buffer): boolean =>
   bytes.length >= 4 && [0x950412de, 0xde120495].includes(bytes.readUInt32BE(0));
 
-// What stands before an SVG's root element: how it begins and ends.
+// What stands before an SVG's root element: how it begins and ends. A document type that declares something begins otherwise.
 const prolog = [
-  ["<?", "?>"],
-  ["<!--", "-->"],
-  ["<!DOCTYPE", ">"],
+  [/^<\?/, "?>"],
+  [/^<!--/, "-->"],
+  [/^<!DOCTYPE[^[>]*>/, ">"],
 ] as const;
 
 // In these, as in UTF-8, ASCII is ASCII; read as another encoding a text may hold what nobody looked for.
@@ -83,7 +84,7 @@ export function isSvg(text: string): boolean {
   const encoding = /^<\?xml\s[^>]*?encoding\s*=\s*["']([^"']*)["']/.exec(rest)?.[1];
   if (encoding !== undefined && !svg_encodings.test(encoding)) return false;
   for (;;) {
-    const before = prolog.find(([start]) => rest.startsWith(start));
+    const before = prolog.find(([start]) => start.test(rest));
     if (before === undefined) break;
     const end = rest.indexOf(before[1]);
     if (end < 0) return false;
@@ -101,12 +102,24 @@ const svg: Kind = {
 };
 
 const kinds: readonly Kind[] = [
-  { name: /^config\.json$/, mime: "application/json", what: "a JSON object", holds: isJsonObject },
+  {
+    name: /^config\.json$/,
+    mime: "application/json",
+    what: "a JSON object",
+    holds: isJsonObject,
+    script: scriptInJson,
+  },
   { name: /^VERSION$/, mime: "text/plain", what: "a text in UTF-8", holds: isText },
   { name: /\.liquid$/i, mime: "text/plain", what: "a template in UTF-8", holds: isText, script: scriptInTemplate },
   { name: /\.css$/i, mime: "text/css", what: "a stylesheet in UTF-8", holds: isText, script: scriptIn },
-  { name: /\.pot?$/i, mime: "text/plain", what: "a gettext locale in UTF-8", holds: isText },
-  { name: /\.mo$/i, mime: "application/octet-stream", what: "a compiled gettext locale", holds: isCompiledLocale },
+  { name: /\.pot?$/i, mime: "text/plain", what: "a gettext locale in UTF-8", holds: isText, script: scriptInText },
+  {
+    name: /\.mo$/i,
+    mime: "application/octet-stream",
+    what: "a compiled gettext locale",
+    holds: isCompiledLocale,
+    script: scriptInText,
+  },
   image(/\.png$/i, "image/png", "a PNG image"),
   image(/\.jpe?g$/i, "image/jpeg", "a JPEG image"),
   image(/\.gif$/i, "image/gif", "a GIF image"),
@@ -129,7 +142,7 @@ export function whyNot(name: string, bytes: Buffer): string | null {
 }
 
 function scriptOf({ script }: Kind, bytes: Buffer): string | null {
-  const found = script?.(textOf(bytes) ?? "") ?? null;
+  const found = script?.(textOf(bytes) ?? bytes.toString("latin1")) ?? null;
   return found === null ? null : `the file holds ${found}, and script is not taken`;
 }
 

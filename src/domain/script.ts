@@ -7,13 +7,18 @@ type Sign = { readonly what: string; readonly pattern: RegExp };
 /** Looked for in the text as it stands. Each is tried once per place, so that the time grows with the length alone. */
 const signs: readonly Sign[] = [
   { what: "a script element", pattern: /<\/?(?:[\w.-]+:)?script/i },
-  { what: "an event handler", pattern: /[\s"'/]on[a-z]+\s*=/i },
-  // Written with entities, a document within a document hides everything above.
+  // Written with entities, a document within a document hides everything else.
   { what: "a document in an attribute", pattern: /[\s"'/]srcdoc\s*=/i },
-  { what: "an XML entity", pattern: /<!ENTITY/i },
+  // What SVG's own document type declares may be an element or attribute that stands nowhere else.
+  { what: "a declaration of XML", pattern: /<!(?:ENTITY|ATTLIST|ELEMENT|NOTATION)/i },
   // XSLT can make script.
   { what: "an XML stylesheet", pattern: /<\?xml-stylesheet/i },
 ];
+
+// In markup anything of that form is one: an element's `>` may stand in a value before it.
+const handler: Sign = { what: "an event handler", pattern: /[\s"'/]on[a-z]+\s*=(?!=)/i };
+// Elsewhere `on sale = half price` is a text like any.
+const handler_in_tag: Sign = { what: "an event handler", pattern: /<[a-z][^<>]*[\s"'/]on[a-z]+\s*=(?!=)/i };
 
 /** Looked for in the text as a browser reads addresses: entities and escapes resolved, without white space. */
 const address_signs: readonly Sign[] = [
@@ -21,17 +26,28 @@ const address_signs: readonly Sign[] = [
   { what: "a page as an address", pattern: /["'=(;]data:text\/html/i },
 ];
 
-/** What script a text holds, in words; null for none. */
-export function scriptIn(text: string): string | null {
-  const found = signs.find(({ pattern }) => pattern.test(text));
+function firstIn(text: string, sought: readonly Sign[]): string | null {
+  const found = sought.find(({ pattern }) => pattern.test(text));
   if (found !== undefined) return found.what;
   const addresses = asAddresses(text);
   return address_signs.find(({ pattern }) => pattern.test(addresses))?.what ?? null;
 }
 
-/** The same for a Liquid template, whose tags may be rendered as nothing, or stand between an element's attributes. */
+/** What script some markup or stylesheet holds, in words; null for none. */
+export const scriptIn = (markup: string): string | null => firstIn(markup, [...signs, handler]);
+
+/** The same for a text that may hold markup here and there, such as a translation. */
+export const scriptInText = (text: string): string | null => firstIn(text, [...signs, handler_in_tag]);
+
+/**
+ * The same for a Liquid template, whose tags may be rendered as nothing, stand between an element's attributes, or hold
+ * markup themselves.
+ */
 export const scriptInTemplate = (template: string): string | null =>
-  scriptIn(withoutLiquid(template, "")) ?? scriptIn(withoutLiquid(template, " "));
+  scriptIn(withoutLiquid(template, "")) ?? scriptIn(withoutLiquid(template, " ")) ?? scriptInText(template);
+
+/** The same for JSON, where letters may be written as numbers. Throws for what is none. */
+export const scriptInJson = (json: string): string | null => scriptInText(JSON.stringify(JSON.parse(json)));
 
 // The names of what is used to hide an address; numbers say the rest.
 const entities: Readonly<Record<string, string>> = {
