@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { statSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -394,7 +394,8 @@ test("`coolpay migrate` brings the tables up to date, once", async () => {
   const fresh = await testDatabase();
   try {
     const [code, said] = await told(["migrate"], { DATABASE_URL: fresh.url });
-    assert.deepEqual([code, said], [0, "Applied 2 migrations.\n"]);
+    const files = readdirSync(new URL("../src/storage/migrations/", import.meta.url));
+    assert.deepEqual([code, said], [0, `Applied ${files.length} migrations.\n`]);
     const again = await told(["migrate"], { DATABASE_URL: fresh.url });
     assert.deepEqual(again, [0, "The database is up to date.\n"]);
   } finally {
