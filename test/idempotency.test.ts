@@ -244,6 +244,22 @@ const onBranding =
   };
 
 let fees = 0;
+/** Something of the owner's, made for the purpose. */
+const onMade =
+  (method: string, path: string, wanted: () => object, body: object = {}): Prepare =>
+  async () => {
+    const made = await shop.owner("POST", path, { body: wanted() });
+    return { method, path: `${path}/${made.body.id}`, body, as: byOwner(shop) };
+  };
+
+const harmless_rules = () => ({
+  name: next("rules"),
+  filter_rules: [{ metric_name: "amount", operator: "<", value: "0" }],
+  action: "nothing",
+  combinator: "and",
+});
+const ec_key = () => ({ type: "ec", short_description: next("key"), curve: "prime256v1" });
+
 const other_routes: Readonly<Record<string, Prepare>> = {
   "POST /users": async () => {
     const body = { name: "Bo", email: `${next("bo")}@shop.example`, password: "smoke and mirrors 17" };
@@ -307,6 +323,30 @@ const other_routes: Readonly<Record<string, Prepare>> = {
     await shop.owner("PUT", "/account/logo", { body: form(png) });
     return { method: "DELETE", path: "/account/logo", as: byOwner(shop) };
   },
+  "PUT /account/04-platform": async () => {
+    const body = { phone: next("45").replace("-", " ") };
+    return { method: "PUT", path: "/account/04-platform", body, as: byOwner(shop) };
+  },
+  "DELETE /account/04-platform": async () => {
+    await shop.owner("PUT", "/account/04-platform", { body: { phone: "12345678" } });
+    return { method: "DELETE", path: "/account/04-platform", as: byOwner(shop) };
+  },
+  "POST /fraud-rulesets": async () => ({
+    method: "POST",
+    path: "/fraud-rulesets",
+    body: harmless_rules(),
+    as: byOwner(shop),
+  }),
+  "PATCH /fraud-rulesets/:id": onMade("PATCH", "/fraud-rulesets", harmless_rules, { combinator: "or" }),
+  "DELETE /fraud-rulesets/:id": onMade("DELETE", "/fraud-rulesets", harmless_rules),
+  "POST /cryptography/keys": async () => ({
+    method: "POST",
+    path: "/cryptography/keys",
+    body: ec_key(),
+    as: byOwner(shop),
+  }),
+  "PATCH /cryptography/keys/:id": onMade("PATCH", "/cryptography/keys", ec_key, { short_description: "old" }),
+  "DELETE /cryptography/keys/:id": onMade("DELETE", "/cryptography/keys", ec_key),
   "POST /callbacks/replay": async () => {
     await callbackOf(told);
     return { method: "POST", path: "/callbacks/replay", body: { since: "2020-01-01T00:00:00Z" }, as: byOwner(told) };

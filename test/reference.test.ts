@@ -395,6 +395,33 @@ describe("real answers", () => {
     await called(shop.owner, "DELETE /brandings/{id}/{resource_name}", `${one}/VERSION`);
     await called(shop.owner, "DELETE /brandings/{id}", one);
     await called(shop.owner, "DELETE /account/logo", "/account/logo");
+    const example = (name: string) => {
+      const [, { requestBody }] = operations().find(([one]) => one === name) ?? ["", {}];
+      return { body: requestBody.content["application/json"].schema.examples[0] };
+    };
+    const named = "POST /fraud-rulesets";
+    const ruleset = (await called(shop.owner, named, "/fraud-rulesets", example(named))).body;
+    await called(shop.owner, "GET /fraud-rulesets", "/fraud-rulesets");
+    await called(shop.owner, "PATCH /fraud-rulesets/{id}", `/fraud-rulesets/${ruleset.id}`, {
+      body: { action: "flag" },
+    });
+    await called(shop.owner, "DELETE /fraud-rulesets/{id}", `/fraud-rulesets/${ruleset.id}`);
+    const made = await called(
+      shop.owner,
+      "POST /cryptography/keys",
+      "/cryptography/keys",
+      example("POST /cryptography/keys"),
+    );
+    const key = `/cryptography/keys/${made.body.id}`;
+    assert.equal((await shop.owner("POST", `${key}/csr`, example("POST /cryptography/keys/{id}/csr"))).status, 201);
+    await called(shop.owner, "GET /cryptography/keys", "/cryptography/keys");
+    await called(shop.owner, "PUT /cryptography/keys/{id}/certificate", `${key}/certificate`);
+    await called(shop.owner, "GET /cryptography/keys/{id}/certificate", `${key}/certificate`);
+    await called(shop.owner, "DELETE /cryptography/keys/{id}", key);
+    const platform = "/account/04-platform";
+    await called(shop.owner, `GET ${platform}`, platform);
+    await called(shop.owner, `PUT ${platform}`, platform, example(`PUT ${platform}`));
+    await called(shop.owner, `DELETE ${platform}`, platform);
     await called(app.anonymous, "GET /versions", "/versions");
     await called(app.anonymous, "POST /ping", "/ping");
   });

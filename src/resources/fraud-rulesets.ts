@@ -39,8 +39,8 @@ const FraudRulesetShape = Type.Object(
 const metrics_text = metric_names.map((name) => `${name}: ${metrics[name].about}`).join("; ");
 
 const fields = {
-  // It stands in messages of one line.
-  name: text({ max: name_max, pattern: /^\P{Cc}+$/u }),
+  // It stands in messages of one line: no control characters.
+  name: text({ max: name_max, pattern: /^[ -~\u00a0-\uffff]+$/ }),
   filter_rules: list(
     Type.Object({
       metric_name: oneOf(metric_names, { description: metrics_text }),
