@@ -16,6 +16,8 @@ import type { Start, Started } from "./support/server-process.ts";
 
 const payments = 500;
 const cycles = 5;
+// Chance may miss one of the phases, which are short: then there are more.
+const cycles_max = 3 * cycles;
 // A kill leaves some of them undone, so more are begun.
 const begun_per_cycle = 130;
 const at_once = 64;
@@ -147,7 +149,8 @@ for (const victims of ["the server", "the server and the database"] as const) {
     const receiver = await new Receiver().start();
     after(() => receiver.stop());
 
-    for (let cycle = 0; cycle < cycles; cycle++) {
+    const isStruck = (): boolean => Object.values(cut).every(({ size }) => size > 0);
+    for (let cycle = 0; cycle < cycles || (!isStruck() && cycle < cycles_max); cycle++) {
       const server = await start(data_dir);
       credentials ??= await newMerchant(server.api_url, receiver.url);
       const count = begun_per_cycle;
@@ -169,7 +172,7 @@ for (const victims of ["the server", "the server and the database"] as const) {
     console.log(
       `kill -9 of ${victims}: cut before ask ${before_ask.size}, during ask ${during_ask.size}, before settle ${before_settle.size}`,
     );
-    assert.ok(before_ask.size > 0 && during_ask.size > 0 && before_settle.size > 0, "every phase was struck");
+    assert.ok(isStruck(), "every phase was struck");
     assert.ok(acknowledged.payments.size >= payments, `${acknowledged.payments.size} payments were begun`);
 
     const server = await start(data_dir);
