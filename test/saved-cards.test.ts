@@ -86,6 +86,21 @@ describe("a saved card", () => {
     assert.equal(unknown.body.operations[0].qp_status_code, "40001");
   });
 
+  test("tells its fee by a token, which is not used up by that", async () => {
+    const { body } = await token(await saved());
+    const fee = await shop.call("POST", "/fees", {
+      body: { amount: 10_000, currency: "DKK", card: { token: body.token } },
+    });
+    assert.deepEqual(
+      [fee.status, fee.body.payment_method, fee.body.total],
+      [201, "visa", 10_000 + fee.body.fee],
+      fee.text,
+    );
+    assert.equal((await payWith(body.token)).body.accepted, true);
+    const used = await shop.call("POST", "/fees", { body: { amount: 10_000, card: { token: body.token } } });
+    assert.deepEqual([used.status, used.body.errors], [400, { "card[token]": ["is invalid"] }]);
+  });
+
   test("of 20 payments at once with one token exactly one is paid", async () => {
     const { body } = await token(await saved());
     const paid = await Promise.all(Array.from({ length: 20 }, () => payWith(body.token)));

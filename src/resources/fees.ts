@@ -11,6 +11,7 @@ import { formula_length_max } from "../domain/fee-formula.ts";
 import { formulaKey, methodNamed } from "../domain/fees.ts";
 import { Refused } from "../domain/refusal.ts";
 import { chooseForCard } from "../services/acquiring.ts";
+import { savedCardIn } from "../services/cards.ts";
 import {
   calculateCardFee,
   calculateFee,
@@ -21,6 +22,7 @@ import {
   resetFormula,
   setFormula,
 } from "../services/fees.ts";
+import type { Services } from "../services/services.ts";
 import { currencyField } from "./fields.ts";
 import { pageIn } from "./lists.ts";
 
@@ -155,6 +157,20 @@ const formulas = [
   }),
 ];
 
+type Given = Parameters<typeof checkNumber>[0];
+
+/** By its number, or the saved one behind a token, which is not used up. */
+async function cardGiven(services: Services, account_id: number, given: Given) {
+  if (given.number === undefined && given.token !== undefined) {
+    const saved = await savedCardIn(services, account_id, given.token);
+    if (saved === null) throw new Refused("validation", { "card[token]": ["is invalid"] });
+    return saved.data;
+  }
+  const checked = checkNumber(given);
+  if ("errors" in checked) throw new Refused("validation", checked.errors);
+  return { ...checked.card, cvd: null };
+}
+
 export const feeEndpoints = [
   post("/fees", {
     summary: "Calculate the fee for a card",
@@ -165,9 +181,7 @@ export const feeEndpoints = [
     output: { 201: CalculatedFeeShape },
     handle: async ({ services, account, input }) => {
       const { amount, currency = null, card: given = {} } = input;
-      const checked = checkNumber(given);
-      if ("errors" in checked) throw new Refused("validation", checked.errors);
-      const card = { ...checked.card, cvd: null };
+      const card = await cardGiven(services, account.id, given);
       const { acquirer } = await chooseForCard(services, card, {
         settings: account.settings,
         transaction: { account_id: account.id, acquirer: null, test_mode: false, currency },
