@@ -6,6 +6,7 @@ import { audit } from "../src/audit.ts";
 import { repair } from "../src/services/repair.ts";
 import { askAgainAt } from "../src/storage/transactions.ts";
 import { type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { Receiver } from "./support/receiver.ts";
 
 let app: TestApp;
 let shop: TestAccount;
@@ -80,6 +81,29 @@ describe("dates stand until something takes their place", () => {
     await shop.call("PATCH", `/payments/${id}`, { body: { deadline_at: later } });
     app.advance(61);
     await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.operations[0]?.type === "deadline");
+  });
+
+  test("the void of a session that was approved too late is told, and says what it took back", async () => {
+    const receiver = await new Receiver().start();
+    try {
+      const id = await create();
+      const headers = { "CoolPay-Callback-Url": receiver.url };
+      const extras = { simulator: { session: "approved", fault: "lost_after" } };
+      await shop.call("POST", `/payments/${id}/session`, { body: { amount: 1000, extras }, headers });
+      await act(id, "authorize", { amount: 1000, card: card() });
+      await eventually(
+        async () => receiver.of(id).some(({ raw }) => JSON.parse(raw).operations.length === 3),
+        "the void",
+      );
+      const told = receiver.of(id).map(({ raw }) => JSON.parse(raw));
+      const { state, accepted, operations: all } = told.at(-1);
+      assert.deepEqual([state, accepted, all[2].type, all[2].data], ["new", true, "cancel", { voided_operation: "1" }]);
+      const { body: acquirers } = await app.anonymous("GET", "/operational-status/acquirers?page_size=100");
+      const clearhaus = acquirers.find(({ acquirer }: { acquirer: string }) => acquirer === "clearhaus");
+      assert.equal(clearhaus.health, 100, "a lost answer of a test is not the acquirer's");
+    } finally {
+      receiver.stop();
+    }
   });
 
   test("a session that a newer attempt ended is in the audit trail", async () => {
