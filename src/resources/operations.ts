@@ -20,13 +20,12 @@ import { type Choice, chooseForCard } from "../services/acquiring.ts";
 import { cardIn, type GivenCard, savedCardIn } from "../services/cards.ts";
 import { cardAutoFee } from "../services/fees.ts";
 import { verdictOn } from "../services/fraud.ts";
-import { begin, decline, perform } from "../services/operate.ts";
+import { begin, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
 import { presentOperationOf, presentTransaction, wireTime } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
 import { settledTransaction } from "../services/settled.ts";
-import { spend } from "../services/vault.ts";
 import { affected, type Kind, keyOf, shown } from "./kinds.ts";
 import { FraudReportShape } from "./transaction-shapes.ts";
 
@@ -166,12 +165,9 @@ type Paying = {
   readonly keep?: Card;
 };
 
-// A token that is unknown or was used (reference: states, section 6).
-const request_data_error = "40001";
-
 /** Begins an authorization, session or credit at the acquirer that was chosen for it. */
 export async function pay(request: MerchantRequest, paying: Paying): Promise<Reply> {
-  const { services, actor, account } = request;
+  const { services, actor } = request;
   const { kind, verb, amount, source, options, customer_ip, nin, keep } = paying;
   const { transaction, card, token, choice, fee } = source;
   const fraud =
@@ -200,10 +196,7 @@ export async function pay(request: MerchantRequest, paying: Paying): Promise<Rep
       }),
     },
   });
-  const is_spent = token !== null && (card === null || !(await spend(services, account.id, token)));
-  const performing = is_spent
-    ? decline(services, begun, request_data_error)
-    : perform(services, begun, card?.data ?? null);
+  const performing = perform(services, begun, card?.data ?? null, token);
   return answer(request, { kind, begun, performing });
 }
 

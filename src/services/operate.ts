@@ -41,7 +41,7 @@ import {
   type Wish,
 } from "./operations.ts";
 import type { Actor, Claim, Services } from "./services.ts";
-import { forgetUnused, vaultRow } from "./vault.ts";
+import { forgetUnused, spend, vaultRow } from "./vault.ts";
 
 // Longer than any acquirer may take to answer; what has not answered by then is found by the worker.
 export const ask_timeout_ms = 30_000;
@@ -111,11 +111,22 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
   throw new Refused("operation_pending", {});
 }
 
-/** Asks the acquirer and settles. Never throws: what is unknown stays pending, and the worker finds out. */
-export async function perform(services: Services, begun: Begun, card: Card | null): Promise<void> {
+// A token that is unknown or was used (reference: states, section 6).
+const request_data_error = "40001";
+
+/**
+ * Asks the acquirer and settles. Never throws: what is unknown stays pending, and the worker finds out. `token`: of the saved
+ * card that it is, used up by this; a token that is no good ends it without asking.
+ */
+export async function perform(
+  services: Services,
+  begun: Begun,
+  card: Card | null,
+  token: string | null = null,
+): Promise<void> {
   const { operation } = begun;
   try {
-    const outcome = await ask(services, begun, card);
+    const outcome = await ask(services, begun, { card, token });
     if (outcome.kind !== "unknown" || outcome.data !== undefined) await settle(services, begun, outcome);
   } catch (error) {
     services.log.error(
@@ -127,19 +138,14 @@ export async function perform(services: Services, begun: Begun, card: Card | nul
   }
 }
 
-/** Settles with our own no: the acquirer is not asked. */
-export async function decline(services: Services, begun: Begun, status_code: string): Promise<void> {
-  try {
-    await settle(services, begun, { ...aborted, status_code });
-  } finally {
-    services.running.delete(begun.operation.reference);
-  }
-}
+type Means = { readonly card: Card | null; readonly token: string | null };
 
-async function ask(services: Services, begun: Begun, card: Card | null): Promise<Outcome> {
+async function ask(services: Services, begun: Begun, { card, token }: Means): Promise<Outcome> {
   const { transaction, operation } = begun;
   const ruled_out = ruledOut(operation);
   if (ruled_out !== null) return ruled_out;
+  if (token !== null && (card === null || !(await spend(services, transaction.account_id, token))))
+    return { ...aborted, status_code: request_data_error };
   const acquirer = acquirerFor(services, transaction);
   const verb = acquirer?.[operation.type as Verb];
   if (verb === undefined)
