@@ -8,15 +8,14 @@ import type pg from "pg";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
-import type { Transaction } from "./domain/transaction.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
 import { createMetrics, metricsServer } from "./metrics.ts";
+import { callbackBody, spokenVersion } from "./resources/callback-body.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
-import { presentTransaction } from "./services/present.ts";
 import { createSeal, masterKey } from "./services/seal.ts";
 import type { Services } from "./services/services.ts";
 import { readClock } from "./storage/clock.ts";
@@ -123,7 +122,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     health: createHealth(),
     process_id: () => leases.process_id,
     running: parts.running,
-    callbackBody: (transaction: Transaction) => JSON.stringify(presentTransaction(transaction, addresses)),
+    callbackBody: (transaction, version) => callbackBody(transaction, version, addresses),
     nudge: () => nudge(),
     log,
   };
@@ -156,7 +155,14 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   addresses.manager_url = await listening(manager, ports.manager, urls.manager);
   addresses.metrics_url = await listening(metrics_face, ports.metrics, null);
 
-  const callbacks = startCallbacks({ services, leases, settings: { allow_private: config.allow_private_callbacks } });
+  const callbacks = startCallbacks({
+    services,
+    leases,
+    settings: {
+      allow_private: config.allow_private_callbacks,
+      only2xx: (version) => spokenVersion(version).switches.callback_2xx_only,
+    },
+  });
   nudge = callbacks.nudge;
   parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
   if (config.test_clock) parts.works.push(clockFollower(services));

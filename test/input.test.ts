@@ -254,9 +254,24 @@ test("addresses, e-mails, days and instants are judged by their form", () => {
     assert.deepEqual(one("mail", mail), invalid);
   assert.equal(one("day", "2028-02-29"), "2028-02-29");
   for (const day of ["2027-02-29", "2027-2-9", "29-02-2028", "2027-13-01"]) assert.deepEqual(one("day", day), invalid);
-  assert.equal(one("at", "2026-01-12 10:14:31 +0100"), "2026-01-12T09:14:31Z");
-  assert.equal(one("at", "2026-01-12T09:14:31.123Z"), "2026-01-12T09:14:31Z");
+  assert.equal(one("at", "2026-01-12 10:14:31 +0100"), "2026-01-12T09:14:31.000Z");
+  assert.equal(one("at", "2026-01-12T09:14:31.123Z"), "2026-01-12T09:14:31.123Z");
   assert.deepEqual(one("at", "tomorrow"), invalid);
+});
+
+test("where unknown parameters are refused, names that could not be one are not repeated", () => {
+  const check = compile(Type.Object({ a: Type.Optional(group({ b: Type.Optional(text()) })), free: map() }), {
+    nulls: false,
+    closed: { also: ["synchronized"] },
+  });
+  const params = JSON.parse(`{"a": {"c": 1, "b": "x"}, "free": {"any": 1}, "synchronized": "", "__proto__": 1,
+    "constructor": 1, "1000000000000008": 1, "d": 1}`);
+  assert.deepEqual(check(params).errors, {
+    "a[c]": ["is unknown"],
+    parameter: ["is unknown"],
+    d: ["is unknown"],
+  });
+  assert.equal(check({ free: { any: 1 }, synchronized: "" }).errors, null);
 });
 
 test("every declared group is plain JSON Schema when it is written out", () => {

@@ -1,10 +1,11 @@
-// Four API versions are served from the first day, each with its name, stage and headers; until they differ in more, the
-// same payment reads the same in all of them (reference: extensions, section 5).
+// Four API versions, each with its name, stage, headers and words (reference: extensions, section 5). Whole conversations
+// in each stand in test/golden.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { latest, served, type Version, versionNamed, versions } from "../src/api/versions/index.ts";
-import { type Answer, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { type Listed, latest, served, versionNamed, versions } from "../src/api/versions/index.ts";
+import { type Answer, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { Receiver } from "./support/receiver.ts";
 
 let app: TestApp;
 let shop: TestAccount;
@@ -89,13 +90,10 @@ describe("what every answer of a version tells", () => {
     assert.equal(latest.name, "v10");
   });
 
-  test("a list's Link header in v09 and v08 holds the next page and the deprecation", async () => {
+  test("lists carry Link headers from v10 on; in v09 and v08 only the deprecation stands there", async () => {
     for (const version of ["v09", "v08"]) {
       const list = await shop.call("GET", "/payments?page_size=1", as(version));
-      const links = (list.headers.get("link") ?? "").split(", ");
-      assert.equal(links.length, 2);
-      assert.match(links[0] ?? "", new RegExp(`^<${app.url}/payments\\?page_size=1&page_key=[\\w-]+>; rel="next"$`));
-      assert.equal(links[1], expected()[version]?.link);
+      assert.equal(list.headers.get("link"), expected()[version]?.link);
     }
     for (const version of ["v11b", "v10"]) {
       const list = await shop.call("GET", "/payments?page_size=1", as(version));
@@ -184,11 +182,7 @@ describe("reading about them", () => {
   });
 });
 
-test("until they differ, the same payment, list and operation read the same in all four", async () => {
-  for (const path of [`/payments/${payment_id}`, "/payments", `/payments/${payment_id}/operations/1`, "/account"]) {
-    const read = await Promise.all(versions.map(({ name }) => shop.call("GET", path, as(name))));
-    for (const { status, text } of read) assert.deepEqual([status, text], [200, read[0]?.text], path);
-  }
+test("ping tells the version, and a link keeps the one that it was made in", async () => {
   for (const { name } of versions) {
     const { body } = await shop.call("GET", "/ping", as(name));
     assert.deepEqual(body, {
@@ -203,8 +197,233 @@ test("until they differ, the same payment, list and operation read the same in a
   }
 });
 
+describe("v11b over v10", () => {
+  const read = async (version: string) => (await shop.call("GET", `/payments/${payment_id}`, as(version))).body;
+
+  test("operations say status_code; amounts and what is allowed are told; instants have milliseconds", async () => {
+    const [newest, latest_one] = [await read("v11b"), await read("v10")];
+    const [operation] = newest.operations;
+    assert.deepEqual(
+      [operation.status_code, operation.status_msg, operation.acquirer_status_code, operation.acquirer_status_msg],
+      ["20000", "Approved", "20000", "Approved"],
+    );
+    const { authorized_amount, captured_amount, refunded_amount, allowed_operations } = newest;
+    assert.deepEqual([authorized_amount, captured_amount, refunded_amount], [1_000, 0, 0]);
+    assert.deepEqual(allowed_operations, ["capture", "cancel", "renew"]);
+    assert.match(newest.created_at, /T\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.match(latest_one.created_at, /T\d\d:\d\d:\d\dZ$/);
+    const [older] = latest_one.operations;
+    assert.deepEqual(
+      [older.qp_status_code, older.cp_status_code, older.aq_status_msg, older.status_code],
+      ["20000", "20000", "Approved", undefined],
+    );
+    const gone = ["authorized_amount", "captured_amount", "refunded_amount", "allowed_operations"];
+    assert.deepEqual(
+      gone.filter((name) => name in latest_one),
+      [],
+    );
+  });
+
+  test("unknown parameters are refused by their path, old spellings of links among them; v10 takes both", async () => {
+    const body = { order_id: "unknown-1", currency: "DKK", colour: "red", shipping: { amount: 1, by: "bike" } };
+    const refused = await shop.call("POST", "/payments", { ...as("v11b"), body });
+    assert.deepEqual(
+      [refused.status, refused.body.errors, refused.body.error_code],
+      [400, { colour: ["is unknown"], "shipping[by]": ["is unknown"] }, "validation"],
+    );
+    assert.equal((await shop.call("POST", "/payments", { ...as("v10"), body })).status, 201);
+    const query = await shop.call("GET", "/payments?colour=red&synchronized", as("v11b"));
+    assert.deepEqual(query.body.errors, { colour: ["is unknown"], synchronized: ["is unknown"] });
+
+    const link = { amount: 1_000, continueurl: "https://shop.example/old", autofee: true };
+    const path = `/payments/${payment_id}/link`;
+    const strict = await shop.call("PUT", path, { ...as("v11b"), body: link });
+    assert.deepEqual(strict.body.errors, { continueurl: ["is unknown"], autofee: ["is unknown"] });
+    assert.equal((await shop.call("PUT", path, { ...as("v10"), body: link })).status, 200);
+    const { continue_url, auto_fee } = (await read("v10")).link;
+    assert.deepEqual([continue_url, auto_fee], ["https://shop.example/old", true]);
+    const wrong = await shop.call("PUT", path, { ...as("v10"), body: { amount: 1_000, continueurl: "nowhere" } });
+    assert.deepEqual(wrong.body.errors, { continueurl: ["is invalid"] }, "named as it was sent");
+  });
+
+  test("PATCH merges variables, null removes one; v10 replaces them", async () => {
+    const path = `/payments/${payment_id}`;
+    const change = async (version: string, variables: object) =>
+      (await shop.call("PATCH", path, { ...as(version), body: { variables } })).body.variables;
+    assert.deepEqual(await change("v10", { cart: "c-1", coupon: "SPRING" }), { cart: "c-1", coupon: "SPRING" });
+    assert.deepEqual(await change("v11b", { cart: "c-2" }), { cart: "c-2", coupon: "SPRING" });
+    assert.deepEqual(await change("v11b", { coupon: null, note: "gift" }), { cart: "c-2", note: "gift" });
+    const many = Object.fromEntries(Array.from({ length: 499 }, (_, i) => [`v${i}`, "x"]));
+    const full = await shop.call("PATCH", path, { ...as("v11b"), body: { variables: many } });
+    assert.deepEqual([full.status, full.body.errors], [400, { variables: ["is too large"] }]);
+    assert.deepEqual(await change("v10", { cart: "c-3" }), { cart: "c-3" });
+  });
+
+  test("errors carry a word, and a taken order id tells who has it; v10 has neither", async () => {
+    const body = { order_id: "order-1", currency: "DKK" };
+    const { text, ...newest } = await shop.call("POST", "/payments", { ...as("v11b"), body });
+    const { id, ...errors } = newest.body.errors;
+    assert.deepEqual(
+      [newest.status, newest.body.error_code, errors],
+      [409, "order_id_taken", { order_id: ["already exists on another payment"], state: "initial", link: null }],
+    );
+    assert.equal((await shop.call("GET", `/payments/${id}`)).body.order_id, "order-1", text);
+    const older = await shop.call("POST", "/payments", { ...as("v10"), body });
+    assert.deepEqual(older.body, {
+      message: "Validation error",
+      errors: { order_id: ["already exists on another payment"] },
+      error_code: null,
+    });
+    const words: [string, string, object | undefined][] = [
+      ["wrong_state", `/payments/${id}/capture`, { amount: 1 }],
+      ["amount_too_large", `/payments/${payment_id}/capture`, { amount: 1_001 }],
+      ["not_found", "/payments/999999999/capture", { amount: 1 }],
+      ["no_such_path", "/nowhere", undefined],
+    ];
+    for (const [word, path, sent] of words) {
+      const refused = await shop.call("POST", path, { ...as("v11b"), body: sent });
+      assert.equal(refused.body.error_code, word, refused.text);
+    }
+  });
+});
+
+describe("v09 and v08", () => {
+  test("a v09 shop sends and reads continueurl; a v11b client sees the same payment in its own words", async () => {
+    const receiver = await new Receiver().start();
+    const order = { order_id: "old-shop-1", currency: "DKK" };
+    const { id } = (await shop.call("POST", "/payments", { ...as("v09"), body: order })).body;
+    const url = (name: string) => `https://shop.example/${name}`;
+    const sent = { amount: 5_000, continueurl: url("ok"), cancelurl: url("no"), callbackurl: url("cb"), autofee: true };
+    const put = await shop.call("PUT", `/payments/${id}/link`, { ...as("v09"), body: sent });
+    assert.equal(put.status, 200, put.text);
+    const old = (await shop.call("GET", `/payments/${id}`, as("v09"))).body;
+    assert.deepEqual(
+      [old.link.continueurl, old.link.cancelurl, old.link.callbackurl, old.link.autofee, old.link.continue_url],
+      [url("ok"), url("no"), url("cb"), true, undefined],
+    );
+    assert.deepEqual(
+      ["ulid", "reseller_id"].filter((name) => name in old),
+      [],
+    );
+    assert.deepEqual(
+      ["3d_secure_type", "moto"].filter((name) => name in old.metadata),
+      [],
+    );
+    const now = (await shop.call("GET", `/payments/${id}`, as("v11b"))).body;
+    assert.deepEqual([now.link.continue_url, now.link.auto_fee], [url("ok"), true]);
+
+    const headers = (version: string) => ({
+      headers: { ...as(version).headers, "CoolPay-Callback-Url": `${receiver.url}/${version}` },
+    });
+    const card = { number: "1000000000000008", expiration: "3112", cvd: "208" };
+    const authorize = { ...headers("v09"), body: { amount: 5_000, card } };
+    assert.equal((await shop.call("POST", `/payments/${id}/authorize?synchronized`, authorize)).status, 200);
+    const capture = { ...headers("v11b"), body: { amount: 5_000 } };
+    assert.equal((await shop.call("POST", `/payments/${id}/capture?synchronized`, capture)).status, 200);
+    const [first, second] = await eventually(async () => receiver.of(id).length === 2 && receiver.of(id));
+    const [in_v09, in_v11b] = [JSON.parse(first?.raw ?? ""), JSON.parse(second?.raw ?? "")];
+    assert.deepEqual([first?.path, second?.path], ["/v09", "/v11b"]);
+    assert.deepEqual([in_v09.link.continueurl, in_v09.operations[0].qp_status_code], [url("ok"), "20000"]);
+    assert.deepEqual(
+      [in_v11b.link.continue_url, in_v11b.operations[1].status_code, in_v11b.captured_amount],
+      [url("ok"), "20000", 5_000],
+    );
+    assert.equal("qp_status_code" in in_v11b.operations[1], false);
+    receiver.stop();
+  });
+
+  test("v08 knows five status codes and less about operations", async () => {
+    const made = await shop.call("POST", "/payments", { body: { order_id: "older-codes", currency: "DKK" } });
+    const card = { number: "1000000000000073", expiration: "3112", cvd: "208" };
+    const path = `/payments/${made.body.id}`;
+    await shop.call("POST", `${path}/authorize?synchronized`, { body: { amount: 100, card } });
+    const codes: Record<string, string> = {};
+    for (const version of ["v10", "v09", "v08"]) {
+      const { body } = await shop.call("GET", path, as(version));
+      codes[version] = body.operations[0].qp_status_code;
+      if (version !== "v08") continue;
+      const gone = ["callback_url", "callback_success", "callback_response_code", "callback_duration", "callback_at"];
+      assert.deepEqual(
+        gone.filter((name) => name in body.operations[0]),
+        [],
+      );
+      assert.deepEqual(
+        ["updated_at", "retented_at", "deadline_at"].filter((name) => name in body),
+        [],
+      );
+      assert.deepEqual(
+        Object.keys(body.metadata).filter((name) => /bin|corporate|hash|fraud/.test(name)),
+        [],
+      );
+    }
+    assert.deepEqual(codes, { v10: "30100", v09: "30100", v08: "40000" });
+  });
+
+  test("a callback in v08 is delivered by 2xx alone", async () => {
+    const receiver = await new Receiver().start();
+    receiver.status = () => 302;
+    const results: Record<string, unknown> = {};
+    for (const version of ["v09", "v08"]) {
+      const made = await shop.call("POST", "/payments", { body: { order_id: `found-${version}`, currency: "DKK" } });
+      const path = `/payments/${made.body.id}`;
+      const card = { number: "1000000000000008", expiration: "3112", cvd: "208" };
+      const headers = { ...as(version).headers, "CoolPay-Callback-Url": `${receiver.url}/${version}` };
+      await shop.call("POST", `${path}/authorize?synchronized`, { headers, body: { amount: 100, card } });
+      const told = async () => (await shop.call("GET", `${path}/operations/1`)).body.callback_success;
+      results[version] = await eventually(async () => ((await told()) === null ? undefined : [await told()]));
+    }
+    assert.deepEqual(results, { v09: [true], v08: [false] });
+    receiver.stop();
+  });
+});
+
+test("recurring waits for `synchronized` up to v10; v11b always answers 202 and knows no such parameter", async () => {
+  const body = { order_id: "yearly-1", currency: "DKK", description: "Tea" };
+  const { id } = (await shop.call("POST", "/subscriptions", { body })).body;
+  const card = { number: "1000000000000008", expiration: "3112", cvd: "208" };
+  await shop.call("POST", `/subscriptions/${id}/authorize?synchronized`, { body: { amount: 0, card } });
+  const charge = (version: string, order_id: string, query = "") =>
+    shop.call("POST", `/subscriptions/${id}/recurring${query}`, { ...as(version), body: { order_id, amount: 100 } });
+  assert.equal((await charge("v10", "charge-1", "?synchronized")).status, 200);
+  const refused = await charge("v11b", "charge-2", "?synchronized");
+  assert.deepEqual([refused.status, refused.body.errors], [400, { synchronized: ["is unknown"] }]);
+  assert.equal((await charge("v11b", "charge-2")).status, 202);
+});
+
+test("each version's document speaks its words", async () => {
+  const document = async (version: string) => (await app.anonymous("GET", `/openapi.json?version=${version}`)).body;
+  const members = ({ components }: { components: { schemas: Record<string, { properties: object }> } }, name: string) =>
+    Object.keys(components.schemas[name]?.properties ?? {});
+  const [v11b, v10, v09, v08] = [
+    await document("v11b"),
+    await document("v10"),
+    await document("v09"),
+    await document("v08"),
+  ];
+  const has = (one: typeof v10, object: string, names: readonly string[]) =>
+    names.map((name) => members(one, object).includes(name));
+  const words = ["status_code", "qp_status_code", "callback_url"];
+  assert.deepEqual(has(v11b, "Operation", words), [true, false, true]);
+  assert.deepEqual(has(v10, "Operation", words), [false, true, true]);
+  assert.deepEqual(has(v08, "Operation", words), [false, true, false]);
+  assert.deepEqual(has(v10, "PaymentLink", ["continue_url", "continueurl"]), [true, false]);
+  assert.deepEqual(has(v09, "PaymentLink", ["continue_url", "continueurl"]), [false, true]);
+  const link = (one: typeof v10) =>
+    Object.keys(one.paths["/payments/{id}/link"].put.requestBody.content["application/json"].schema.properties);
+  const spellings = (one: typeof v10) => link(one).filter((name) => /^continue_?url$/.test(name));
+  assert.deepEqual([v11b, v10, v09].map(spellings), [
+    ["continue_url"],
+    ["continue_url", "continueurl"],
+    ["continueurl"],
+  ]);
+  const recurring = (one: typeof v10) => one.paths["/subscriptions/{id}/recurring"].post;
+  assert.deepEqual(Object.keys(recurring(v11b).responses).slice(0, 1), ["202"]);
+  assert.deepEqual(Object.keys(recurring(v10).responses).slice(0, 2), ["200", "202"]);
+  assert.match(v10.info.description, /New in v10/);
+});
+
 describe("how many there can be", () => {
-  const version = (name: string, stage: Version["stage"]): Version => {
+  const version = (name: string, stage: Listed["stage"]): Listed => {
     const deprecated = stage.startsWith("deprecated");
     const at = (year: number) => (deprecated ? new Date(Date.UTC(year, 0)) : null);
     return { name, stage, deprecated_at: at(2026), sunset_at: at(2028), changes: [] };
@@ -223,7 +442,7 @@ describe("how many there can be", () => {
   });
 
   test("anything else keeps the program from starting, and says why", () => {
-    const never: [readonly Version[], RegExp][] = [
+    const never: [readonly Listed[], RegExp][] = [
       [[v12b, v11b, v10], /at most one beta/],
       [[v11b, v10, v09, v08, v07], /at most three others/],
       [[v10, v09, v08, v07], /at most three others/],

@@ -7,10 +7,11 @@ import { Refused } from "../domain/refusal.ts";
 import { ulid } from "../services/ids.ts";
 import type { Log } from "../services/services.ts";
 import type { Reply } from "./endpoint.ts";
-import { answerTo } from "./errors.ts";
+import { answerTo, type ErrorAnswer, ErrorShape } from "./errors.ts";
 import { jsonTypeFor } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
 import { latest, type Version, versionHeaders, versionNamed, versions } from "./versions/index.ts";
+import { speechIn } from "./versions/speech.ts";
 
 /** An answer as it leaves. */
 export type Answer = {
@@ -59,7 +60,7 @@ export function answering({ api_url, log, error_log }: Options): Answering {
     const { raw, reply, method, url, ip, path, started } = exchange;
     const { status, body } = answer;
     const id = ulid(new Date());
-    const spoken = version ?? versionNamed(one(raw.headers["accept-version"])) ?? latest;
+    const spoken = version ?? askedFor(raw);
     const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
     const headers: Record<string, string> = { "X-Request-Id": id, "Cache-Control": "no-store", ...of_version };
     const length = Buffer.byteLength(body);
@@ -91,11 +92,21 @@ export function answering({ api_url, log, error_log }: Options): Answering {
   function sendError(exchange: Exchange, error: unknown, more: Answer["headers"] = {}): void {
     const { status, body, headers, cause } = answerTo(error);
     if (cause !== null) error_log.error({ error: describe(cause) }, "a request failed");
-    const text = exchange.is_static ? "" : JSON.stringify(body);
+    // A 406 belongs to no version.
+    const version = status === 406 ? latest : askedFor(exchange.raw);
+    const text = exchange.is_static ? "" : errorText(body, version);
     send(exchange, { answer: { status, headers: { ...headers, ...more }, body: text } });
   }
 
   return { send, sendError };
+}
+
+/** What is refused before its version is known, or because of it, is told as the latest version tells it. */
+const askedFor = ({ headers }: IncomingMessage): Version => versionNamed(one(headers["accept-version"])) ?? latest;
+
+function errorText(body: ErrorAnswer["body"], version: Version): string {
+  const { lower } = speechIn(version).lowered(ErrorShape);
+  return JSON.stringify(lower === null ? body : lower(body));
 }
 
 /** The reply as it leaves: JSON, or a static resource in its own type. */
@@ -127,7 +138,7 @@ export function refuseRawRequest(error: Error & { code?: string }, socket: Socke
         ? "request_timeout"
         : "malformed_request";
   const { status, body } = answerTo(new Refused(code));
-  const text = JSON.stringify(body);
+  const text = errorText(body, latest);
   if (!socket.writable) return void socket.destroy();
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=UTF-8\r\n` +

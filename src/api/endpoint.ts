@@ -32,7 +32,7 @@ export type Request<I extends TObject = TObject, S extends Scope = Scope> = Call
   readonly path: Readonly<Record<string, string>>;
   readonly actor: Actor;
   readonly version: Version;
-  /** The query string holds `synchronized`, whatever its value. */
+  /** The caller waits: the query string holds `synchronized`, whatever its value, where the endpoint takes it. */
   readonly synchronized: boolean;
   /** From `CoolPay-Callback-Url` or `QuickPay-Callback-Url`. */
   readonly callback_url: string | null;
@@ -61,8 +61,11 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly input: I;
   /** The answer's shape, by status; null: an empty body. */
   readonly output: Readonly<Partial<Record<200 | 201 | 202 | 204, TSchema | null>>>;
-  /** Takes `CoolPay-Callback-Url`, `?synchronized`, and answers 202 with Location. */
-  readonly asynchronous?: true;
+  /**
+   * Takes `CoolPay-Callback-Url`, `?synchronized`, and answers 202 with Location. `always`: only older versions may wait
+   * for it (v11b).
+   */
+  readonly asynchronous?: true | "always";
   /** Answers with its own media type, ignores Accept, and its errors have empty bodies. */
   readonly static?: true;
   /** Takes a file: the multipart part `file`. Without one it is 400; who declares this finds it with `uploaded`. */

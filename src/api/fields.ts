@@ -78,22 +78,21 @@ export const oneOf = <const Value extends string>(values: readonly Value[], extr
 const special = (schema: object, read: (text: string) => unknown, extra: Extra) =>
   Type.Unsafe<string>({ type: "string", ...schema, read, ...annotated(extra) });
 
-/** An instant: ISO 8601, or `YYYY-MM-DD HH:MM:SS +zzzz` as in filters. Answers ISO 8601 in UTC with whole seconds. */
+/** An instant: ISO 8601, or `YYYY-MM-DD HH:MM:SS +zzzz` as in filters. Answers ISO 8601 in UTC. */
 export const time = (extra: Extra = {}) => special({ format: "date-time" }, readTime, extra);
 
-const time_pattern =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,9})?)?)? ?(Z|UTC|[+ -]\d\d:?\d\d)?$/i;
+const time_pattern = /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?)? ?(Z|UTC|[+ -]\d\d:?\d\d)?$/i;
 
 function readTime(value: string): string | undefined {
   const match = time_pattern.exec(value.trim());
   if (match === null) return undefined;
-  const [, year, month, day, hour = "00", minute = "00", second = "00", zone = "Z"] = match;
+  const [, year, month, day, hour = "00", minute = "00", second = "00", fraction = "", zone = "Z"] = match;
   // A plus that was not percent-encoded arrives as a space.
   const offset = /^[A-Z]/i.test(zone) ? "Z" : zone.replace(" ", "+").replace(/^(...):?(..)$/, "$1:$2");
   if (readDate(`${year}-${month}-${day}`) === undefined) return undefined;
-  const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${offset}`);
+  const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}${fraction.slice(0, 4)}${offset}`);
   if (Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1970 || at.getUTCFullYear() > 9999) return undefined;
-  return `${at.toISOString().slice(0, 19)}Z`;
+  return at.toISOString();
 }
 
 /** A day: `YYYY-MM-DD`. */
@@ -142,6 +141,11 @@ const free_object = {
 
 /** An object of whatever the caller wants to keep, as sent. */
 export const map = (extra: Extra = {}) => Type.Unsafe<Record<string, unknown>>({ ...free_object, ...annotated(extra) });
+
+/** Has it outgrown what a map may hold? */
+export const isLargeMap = (value: object): boolean =>
+  Object.keys(value).length > free_object.maxProperties ||
+  Buffer.byteLength(JSON.stringify(value)) > free_object["x-max-bytes"];
 
 /** What the shop wants to find again: a map, shown in every answer and callback. */
 export const variables = (extra: Extra = {}) => map({ description: "Whatever the shop wants to find again", ...extra });

@@ -18,6 +18,7 @@ export const messages = {
   missing: "is missing",
   invalid: "is invalid",
   not_in_list: "does not have a valid value",
+  unknown: "is unknown",
   too_large: "is too large",
   length: (min: number, max: number) => `must have length between ${min} and ${max}`,
   too_many: (max: number) => `must have at most ${max} elements`,
@@ -37,22 +38,32 @@ type Schema = Rules & {
   readonly maximum?: number;
   readonly maxItems?: number;
   readonly maxProperties?: number;
+  readonly additionalProperties?: unknown;
 };
 
 type Errors = Record<string, string[]>;
 /** Answers what the value means, `wrong` after noting why it means nothing, or undefined when it counts as not given. */
 type Reader = (value: unknown, errors: Errors) => unknown;
-/** Where a schema stands: its parameter's path, and whether JSON null clears. */
-type Place = { readonly path: string; readonly nulls: boolean };
+/** Where a schema stands: its parameter's path, whether JSON null clears, whether what is not declared is refused. */
+type Place = { readonly path: string; readonly nulls: boolean; readonly closed: boolean };
 
 const wrong = Symbol("wrong");
 
-/** What an endpoint's input must be, as a function. `nulls`: JSON null clears what is nullable. */
-export function compile(schema: TObject, { nulls }: { readonly nulls: boolean }): Checked {
-  const members = membersOf(plain(schema), { path: "", nulls });
+type Options = {
+  /** JSON null clears what is nullable. */
+  readonly nulls: boolean;
+  /** What is not declared is refused, unless it is one of `also`; null: it is ignored. */
+  readonly closed?: { readonly also: readonly string[] } | null;
+};
+
+/** What an endpoint's input must be, as a function. */
+export function compile(schema: TObject, { nulls, closed = null }: Options): Checked {
+  const members = membersOf(plain(schema), { path: "", nulls, closed: closed !== null });
+  const unknown = closed === null ? () => {} : unknownIn(plain(schema), { path: "", also: closed.also });
   return (params) => {
     const errors: Errors = {};
     const value = readMembers(members, params, errors);
+    unknown(params, errors);
     return Object.keys(errors).length > 0 ? { value: {}, errors } : { value, errors: null };
   };
 }
@@ -93,21 +104,40 @@ type Member = {
   readonly read: Reader;
 };
 
-function membersOf({ properties = {}, required = [] }: Schema, { path, nulls }: Place): readonly Member[] {
+const inside = (path: string, name: string): string => (path === "" ? name : `${path}[${name}]`);
+
+// What could not be a parameter (a card number, what every object has) is not repeated.
+const isWord = (name: string): boolean => /^[a-z_]\w{0,49}$/i.test(name) && !(name in {});
+
+/** Notes each member that is not declared. */
+function unknownIn(
+  { properties = {}, additionalProperties }: Schema,
+  { path, also }: { readonly path: string; readonly also: readonly string[] },
+): (given: Readonly<Record<string, unknown>>, errors: Errors) => void {
+  if (additionalProperties === true) return () => {};
+  const known = new Set([...Object.keys(properties), ...also]);
+  return (given, errors) => {
+    for (const name of Object.keys(given)) {
+      if (!known.has(name)) note(errors, inside(path, isWord(name) ? name : "parameter"), messages.unknown);
+    }
+  };
+}
+
+function membersOf({ properties = {}, required = [] }: Schema, { path, nulls, closed }: Place): readonly Member[] {
   return Object.entries(properties).map(([name, schema]) => {
-    const inner_path = path === "" ? name : `${path}[${name}]`;
+    const inner_path = inside(path, name);
     return {
       name,
       path: inner_path,
       required: required.includes(name),
       may_be_empty: (schema.anyOf ?? [schema]).some((one) => one["x-empty"] === true),
       clears: nulls && schema.anyOf?.some(({ type }) => type === "null") === true,
-      read: readerFor(schema, { path: inner_path, nulls }),
+      read: readerFor(schema, { path: inner_path, nulls, closed }),
     };
   });
 }
 
-/** Only declared members are looked at: what nobody declared is ignored. */
+/** Only declared members are looked at. */
 function readMembers(members: readonly Member[], given: Readonly<Record<string, unknown>>, errors: Errors) {
   const read_members: Record<string, unknown> = {};
   for (const { name, path, required, clears, may_be_empty, read } of members) {
@@ -128,8 +158,10 @@ function readMembers(members: readonly Member[], given: Readonly<Record<string, 
 function groupReader(schema: Schema, place: Place): Reader {
   const members = membersOf(schema, place);
   const all_optional = members.every(({ required }) => !required);
+  const unknown = place.closed ? unknownIn(schema, { path: place.path, also: [] }) : () => {};
   return (value, errors) => {
     if (!isGroup(value)) return note(errors, place.path, messages.invalid);
+    unknown(value, errors);
     const read_members = readMembers(members, value, errors);
     // Modules send a shipment whose every member is empty.
     return all_optional && Object.keys(read_members).length === 0 ? undefined : read_members;
@@ -197,8 +229,11 @@ function flagReader({ "x-message": message = messages.invalid }: Schema, { path 
   };
 }
 
-function listReader({ items = {}, maxItems: max = Number.POSITIVE_INFINITY }: Schema, { path, nulls }: Place): Reader {
-  const read = readerFor(items, { path: `${path}[]`, nulls });
+function listReader(
+  { items = {}, maxItems: max = Number.POSITIVE_INFINITY }: Schema,
+  { path, ...place }: Place,
+): Reader {
+  const read = readerFor(items, { ...place, path: `${path}[]` });
   return (value, errors) => {
     const given = Array.isArray(value) ? value : isScalar(value) ? [value] : numbered(value);
     if (given === null) return note(errors, path, messages.invalid);

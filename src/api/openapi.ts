@@ -3,7 +3,10 @@
 import type { TObject, TSchema } from "typebox";
 import { refusals } from "../domain/refusal.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { ErrorShape } from "./errors.ts";
+import { waitsIn } from "./spoken.ts";
 import { latest, type Version, versions } from "./versions/index.ts";
+import { type Speech, speechIn } from "./versions/speech.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -25,19 +28,20 @@ export type Groups = {
 export function openApi({ endpoints, version, api_url, program_version, groups }: Options): Json {
   const schemas = new Map<string, Json>();
   const paths: Record<string, Record<string, Json>> = {};
+  const context = { version, speech: speechIn(version), schemas, groups };
   for (const endpoint of endpoints) {
     if (endpoint.listed === false) continue;
     const path = endpoint.path.replace(/[:*](\w+)/g, "{$1}");
     paths[path] ??= {};
-    paths[path][endpoint.method.toLowerCase()] = operation(endpoint, { version, schemas, groups });
+    paths[path][endpoint.method.toLowerCase()] = operation(endpoint, context);
   }
-  schemas.set("Error", error_schema);
+  referenced(context.speech.lowered(ErrorShape).schema, schemas);
   return {
     openapi: "3.1.1",
     info: {
       title: "CoolPay API",
       version: version.name,
-      description: `${introduction}\n\nServed by CoolPay ${program_version}; ${version.name} is ${version.stage}.`,
+      description: `${introduction}\n\n${changesOf(version)}Served by CoolPay ${program_version}; ${version.name} is ${version.stage}.`,
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: api_url }],
@@ -77,19 +81,12 @@ currency's smallest unit. Operations on money answer 202 and go on in the backgr
 **Errors** are always \`{"message", "errors", "error_code"}\`; \`errors\` says what is wrong with which parameter.
 `.trim();
 
-const error_schema: Json = {
-  title: "Error",
-  type: "object",
-  required: ["message", "errors", "error_code"],
-  properties: {
-    message: { type: "string" },
-    errors: {
-      description: "Parameter path in brackets -> what is wrong with it",
-      anyOf: [{ type: "object", additionalProperties: { type: "array", items: { type: "string" } } }, { type: "null" }],
-    },
-    error_code: { type: ["string", "null"] },
-  },
-};
+/** What the version did to the one below it. */
+function changesOf({ name, changes }: Version): string {
+  if (changes.length === 0) return "";
+  const lines = changes.map(({ says }) => `* ${says}\n`).join("");
+  return `**New in ${name}**, beside the version below it:\n\n${lines}\n`;
+}
 
 const error_statuses = ["400", "401", "403", "404", "406", "409", "413", "415", "428", "429", "503"];
 
@@ -108,16 +105,25 @@ function tagOf({ path }: Endpoint, { under }: Groups): string {
   return under[name] ?? name;
 }
 
-type Context = { readonly version: Version; readonly schemas: Map<string, Json>; readonly groups: Groups };
+type Context = {
+  readonly version: Version;
+  readonly speech: Speech;
+  readonly schemas: Map<string, Json>;
+  readonly groups: Groups;
+};
 
-function operation(endpoint: Endpoint, { version, schemas, groups }: Context): Json {
-  const { method, path, summary, description, scope, input, output } = endpoint;
+function operation(endpoint: Endpoint, context: Context): Json {
+  const { version, speech, schemas, groups } = context;
+  const { method, path, summary, description, scope, asynchronous } = endpoint;
+  const waits = waitsIn(version, endpoint);
+  const output = asynchronous && !waits ? { 202: endpoint.output[202] } : endpoint.output;
+  const input = speech.input(`${method} ${path}`, endpoint.input) as TObject;
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
     ...pathParameters(path),
     ...(in_query ? queryParameters(input, schemas) : []),
-    ...(endpoint.asynchronous ? [synchronized_parameter] : []),
+    ...(waits ? [synchronized_parameter] : []),
     ...(endpoint.asynchronous || path.endsWith("/fraud-report") ? [callback_parameter] : []),
     versionParameter(version),
     ...(method === "GET" || scope === "anonymous" ? [] : [idempotency_parameter]),
@@ -130,8 +136,8 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
     ...(scope === "anonymous" ? { security: [{}, { basic: [] }] } : {}),
     "x-scope": scope,
     parameters,
-    ...(in_query || !(has_input || endpoint.file) ? {} : { requestBody: requestBody(endpoint, schemas) }),
-    responses: { ...successes(output, schemas), ...failures(endpoint) },
+    ...(in_query || !(has_input || endpoint.file) ? {} : { requestBody: requestBody(endpoint, input, schemas) }),
+    responses: { ...successes(output, context), ...failures(endpoint) },
   };
 }
 
@@ -216,7 +222,7 @@ function fileBody(input: TObject, schemas: Map<string, Json>): Json {
   return { required: true, content: { "multipart/form-data": { schema } } };
 }
 
-function requestBody({ input, file }: Endpoint, schemas: Map<string, Json>): Json {
+function requestBody({ file }: Endpoint, input: TObject, schemas: Map<string, Json>): Json {
   if (file === true) return fileBody(input, schemas);
   const schema = referenced(input, schemas);
   const required = ((input.required ?? []) as readonly string[]).length > 0;
@@ -243,7 +249,7 @@ const status_words: Readonly<Record<string, string>> = {
   204: "Done, nothing to say",
 };
 
-function successes(output: Endpoint["output"], schemas: Map<string, Json>): Json {
+function successes(output: Endpoint["output"], { speech, schemas }: Context): Json {
   return Object.fromEntries(
     Object.entries(output).map(([status, schema]) => [
       status,
@@ -251,7 +257,7 @@ function successes(output: Endpoint["output"], schemas: Map<string, Json>): Json
         description: status_words[status] ?? "",
         ...(schema === null || schema === undefined
           ? {}
-          : { content: { [mediaType(schema)]: { schema: referenced(schema, schemas) } } }),
+          : { content: { [mediaType(schema)]: { schema: referenced(speech.lowered(schema).schema, schemas) } } }),
       },
     ]),
   );

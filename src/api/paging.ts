@@ -64,7 +64,7 @@ type List<Sort extends string, Row> = {
 
 /** A list's answer: the page's rows and the `Link` header to its neighbours. */
 export async function listReply<Sort extends string, Row>(
-  { services, url, params }: Pick<AnyRequest, "services" | "url" | "params">,
+  { services, url, params, version }: Pick<AnyRequest, "services" | "url" | "params" | "version">,
   { input, sorting, fetch, anchorOf, present }: List<Sort, Row>,
 ): Promise<Reply> {
   const page = input.page ?? 1;
@@ -96,7 +96,7 @@ export async function listReply<Sort extends string, Row>(
   return {
     status: 200,
     body: shown.map(present),
-    ...(links.length === 0 ? {} : { headers: { Link: links.join(", ") } }),
+    ...(links.length === 0 || !version.switches.link_headers ? {} : { headers: { Link: links.join(", ") } }),
   };
 }
 

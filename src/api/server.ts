@@ -14,10 +14,11 @@ import type { AnyRequest, Endpoint, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
 import { claimOf, createOnce, type Once } from "./idempotency.ts";
-import { type Checked, compile, messages } from "./input.ts";
+import { messages } from "./input.ts";
 import { createListener, type Transport } from "./listener.ts";
 import { acceptsJson } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
+import { type Spoken, spokenBy } from "./spoken.ts";
 import { createThrottle } from "./throttle.ts";
 import { type Version, versionNamed, versions } from "./versions/index.ts";
 
@@ -35,11 +36,13 @@ const path_parameter_max = 500;
 /** The end of a declared path that takes all that is left, slashes included: `/brandings/:id/*resource_name`. */
 const rest_pattern = /\*(\w+)$/;
 
+type Declared = { readonly endpoint: Endpoint; readonly spoken: ReadonlyMap<string, Spoken> };
+
 type Route = {
   readonly path: string;
   /** The parameter that takes what is left of the path; null where the path has none. */
   readonly rest: string | null;
-  readonly endpoints: ReadonlyMap<string, { readonly endpoint: Endpoint; readonly check: Checked }>;
+  readonly endpoints: ReadonlyMap<string, Declared>;
   readonly allow: string;
 };
 
@@ -92,10 +95,10 @@ export function tidyUrl(url: string): string {
 }
 
 function routesOf(endpoints: readonly Endpoint[]): Route[] {
-  const by_path = new Map<string, Map<string, { endpoint: Endpoint; check: Checked }>>();
+  const by_path = new Map<string, Map<string, Declared>>();
   for (const endpoint of endpoints) {
     const methods = by_path.get(endpoint.path) ?? new Map();
-    methods.set(endpoint.method, { endpoint, check: compile(endpoint.input, { nulls: endpoint.nulls ?? false }) });
+    methods.set(endpoint.method, { endpoint, spoken: spokenBy(endpoint) });
     by_path.set(endpoint.path, methods);
   }
   return [...by_path].map(([path, methods]) => {
@@ -152,9 +155,10 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
     return gate.send(exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
   const found = route.endpoints.get(method === "HEAD" ? "GET" : method);
   if (found === undefined) return gate.sendError(exchange, new Refused("method_not_allowed"), { Allow: route.allow });
-  const { endpoint, check } = found;
+  const { endpoint } = found;
   const version = versionNamed(one(headers["accept-version"]));
-  if (version === null) throw new Refused("version_not_served", null, { message: version_message });
+  const spoken = version && found.spoken.get(version.name);
+  if (!version || !spoken) throw new Refused("version_not_served", null, { message: version_message });
   if (!endpoint.static && !acceptsJson(headers.accept)) throw new Refused("not_acceptable");
 
   const context = { directory: gate.services.directory, throttle: gate.throttle, ip };
@@ -174,7 +178,7 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
       context,
     );
     const body = await readBody(raw);
-    const known = { endpoint, check, version, caller };
+    const known = { endpoint, spoken, version, caller };
     const answer = await answered(gate, exchange, known, body);
     gate.send(exchange, { answer, version, agreement_id: caller.agreement?.id ?? null });
   } catch (error) {
@@ -192,7 +196,7 @@ function throttleKey(credentials: Credentials): string | null {
 
 type Known = {
   readonly endpoint: Endpoint;
-  readonly check: Checked;
+  readonly spoken: Spoken;
   readonly version: Version;
   readonly caller: Caller;
 };
@@ -203,11 +207,11 @@ function answered(
   known: Known,
   body: { params: Record<string, unknown>; files: Files },
 ): Promise<Answer> {
-  const { endpoint, check, version, caller } = known;
+  const { endpoint, spoken, version, caller } = known;
   const { services } = gate;
   const [path = "", query = ""] = splitUrl(url);
   const query_params = query === "" ? {} : parseQuery(query);
-  const params = query === "" ? body.params : { ...query_params, ...body.params };
+  const { params, value, errors } = spoken.read(query === "" ? body.params : { ...query_params, ...body.params });
   const callback_url = one(raw.headers["coolpay-callback-url"]) || one(raw.headers["quickpay-callback-url"]) || null;
 
   const asked = { method: endpoint.method, path, version: version.name, callback_url };
@@ -233,18 +237,17 @@ function answered(
     path: path_params,
     actor,
     version,
-    synchronized: Object.hasOwn(query_params, "synchronized"),
+    synchronized: spoken.waits && Object.hasOwn(query_params, "synchronized"),
     callback_url,
     url: { path, query },
   } as AnyRequest;
   const run = async (): Promise<Answer> => {
-    const { value, errors } = check(params);
     const no_file = endpoint.file === true && body.files.file === undefined ? { file: [messages.missing] } : null;
     if (errors !== null || no_file !== null) throw new Refused("validation", { ...errors, ...no_file });
     if (endpoint.asynchronous && callback_url !== null && !isHttpUrl(callback_url)) {
       throw new Refused("validation", { "CoolPay-Callback-Url": ["is invalid"] });
     }
-    return written(await endpoint.handle({ ...known_request, input: value } as Request));
+    return written(spoken.lower(await endpoint.handle({ ...known_request, input: value } as Request)));
   };
   if (claim === null) return run();
   return gate.once({
@@ -255,7 +258,7 @@ function answered(
       // What this process remembers of users and accounts may be older than the effect.
       services.directory.forget();
       const reply = await endpoint.resume(known_request, { id: resource_id, operation_id });
-      return reply === null ? null : written(reply);
+      return reply === null ? null : written(spoken.lower(reply));
     },
   });
 }

@@ -1,4 +1,4 @@
-// Every way this system says no, in one table: code, HTTP status and message. The codes become v11b's error words.
+// Every way this system says no, in one table: code, HTTP status and message. The codes are the words of `error_code`.
 
 export const refusals = {
   no_such_path: { http: 404, message: "Not found: no such path" },
@@ -38,11 +38,15 @@ export type Refusal = {
   readonly fields: Fields | null;
   /** Said instead of the table's message. */
   readonly message?: string;
+  readonly other?: Other;
 };
+
+/** The transaction that has the order id already; `link` is its payment window link's address. */
+export type Other = { readonly id: number; readonly state: string; readonly link: string | null };
 
 export const refuse = (code: RefusalCode, fields: Fields | null = null): Refusal => ({ code, fields });
 
-type Details = { readonly message?: string; readonly retry_after_s?: number };
+type Details = { readonly message?: string; readonly retry_after_s?: number; readonly other?: Other };
 
 /** Refusals are values in the domain. A service throws one, and the edge catches it. */
 export class Refused extends Error {
@@ -50,9 +54,9 @@ export class Refused extends Error {
   /** Sent as `Retry-After`. */
   readonly retry_after_s: number | null;
 
-  constructor(code: RefusalCode, fields: Fields | null = null, { message, retry_after_s }: Details = {}) {
+  constructor(code: RefusalCode, fields: Fields | null = null, { message, retry_after_s, other }: Details = {}) {
     super(message ?? refusals[code].message);
-    this.refusal = { code, fields, message: message ?? refusals[code].message };
+    this.refusal = { code, fields, message: message ?? refusals[code].message, ...(other && { other }) };
     this.retry_after_s = retry_after_s ?? null;
   }
 }

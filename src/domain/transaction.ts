@@ -231,6 +231,13 @@ export function decide(
   return null;
 }
 
+/** What can be done with it now; with an amount, of the smallest there is. */
+export const allowedOperations = (transaction: Pick<Transaction, "type" | "operations">): OperationType[] =>
+  (Object.keys(commands[transaction.type]) as OperationType[]).filter(
+    // A recurring payment begins with its operation: nobody asks for that later.
+    (verb) => verb !== "recurring" && decide(transaction, verb, 1) === null,
+  );
+
 /** State and totals of a transaction with these operations. Throws when they are impossible: a mistake of ours. */
 export function derive(type: TransactionType, operations: readonly Operation[]): Derived {
   let authorized = zero;

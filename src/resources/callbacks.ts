@@ -13,6 +13,7 @@ import { ulidIn } from "./fields.ts";
 const states = ["pending", "delivered", "given_up"] as const;
 const resource_types = ["Payment", "Subscription", "Card", "Payout"] as const;
 const nothing = () => Type.Null();
+const time_shown = () => Type.String({ format: "date-time" });
 const text = () => Type.String();
 
 const shown = {
@@ -23,11 +24,11 @@ const shown = {
   url: text(),
   state: Type.Enum([...states]),
   attempts: Type.Integer(),
-  next_attempt_at: Type.Union([text(), nothing()]),
+  next_attempt_at: Type.Union([time_shown(), nothing()]),
   response_code: Type.Union([Type.Integer(), nothing()]),
   duration: Type.Union([Type.Integer(), nothing()]),
-  created_at: text(),
-  delivered_at: Type.Union([text(), nothing()]),
+  created_at: time_shown(),
+  delivered_at: Type.Union([time_shown(), nothing()]),
 };
 const CallbackShape = Type.Object(shown, { title: "Callback" });
 const CallbackDetailsShape = Type.Object(
@@ -37,7 +38,7 @@ const CallbackDetailsShape = Type.Object(
     body: text(),
     attempt_log: Type.Array(
       Type.Object({
-        at: text(),
+        at: time_shown(),
         response_code: Type.Union([Type.Integer(), nothing()]),
         duration: Type.Integer(),
         error: Type.Union([text(), nothing()]),

@@ -7,14 +7,14 @@ import { CARD } from "../api/groups.ts";
 import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
-import { create, find, patchTransaction } from "../services/payments.ts";
+import { create, find } from "../services/payments.ts";
 import { wireTime } from "../services/present.ts";
 import { type CardToken, newToken } from "../services/vault.ts";
 import { affected, card, created, keyOf, shown } from "./kinds.ts";
 import { CardLinkInput, linksOf } from "./links.ts";
 import { acquiring, cardSource, following, fraudReportOf, operationReadOf, pay, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { bodyOf, variables } from "./transaction-fields.ts";
+import { bodyOf, patched, variables } from "./transaction-fields.ts";
 import { listed, transactionFilters } from "./transaction-lists.ts";
 import { CardShape, CardTokenShape } from "./transaction-shapes.ts";
 
@@ -80,13 +80,7 @@ export const cards: Endpoint[] = [
     scope: "merchant",
     input: Type.Object(variables, { examples: [{ variables: { customer: "88" } }] }),
     output: { 200: CardShape },
-    handle: async (request) => {
-      const { services, actor, input } = request;
-      return shown(
-        request,
-        await patchTransaction(services, actor, { key: keyOf(card, request), body: bodyOf(input) }),
-      );
-    },
+    handle: (request) => patched(card, request),
     resume: async (request, effect) => shown(request, await affected(card, request, effect)),
   }),
   ...linksOf(card, CardLinkInput),

@@ -54,6 +54,13 @@ export const payout: Kind = {
   operation_shape: OperationShape,
 };
 
+export const kinds: Readonly<Record<TransactionType, Kind>> = {
+  Payment: payment,
+  Subscription: subscription,
+  Card: card,
+  Payout: payout,
+};
+
 type Placed = Pick<AnyRequest<"merchant">, "account" | "path">;
 
 /** Names the transaction in the path. Throws 404 for what is not an id. */

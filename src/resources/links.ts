@@ -2,7 +2,7 @@
 
 import { type TObject, Type } from "typebox";
 import { type AnyRequest, del, type Endpoint, put, type Reply } from "../api/endpoint.ts";
-import { flag, httpUrl, integer } from "../api/fields.ts";
+import { integer } from "../api/fields.ts";
 import { LINK, type LinkInput } from "../api/groups.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
@@ -12,25 +12,15 @@ import { linkUrl } from "../services/present.ts";
 import { affected, type Kind, keyOf } from "./kinds.ts";
 import { LinkUrlShape } from "./transaction-shapes.ts";
 
-const old = { description: "Old spelling, still taken", deprecated: true };
-const old_urls = {
-  continueurl: Type.Optional(httpUrl(old)),
-  cancelurl: Type.Optional(httpUrl(old)),
-  callbackurl: Type.Optional(httpUrl(old)),
-};
-const old_flags = { autofee: Type.Optional(flag(old)), autocapture: Type.Optional(flag(old)) };
-
 const examples = [{ amount: 1000, continue_url: "https://shop.example/ok", cancel_url: "https://shop.example/cancel" }];
 
-export const PaymentLinkInput = Type.Object({ ...LINK.properties, ...old_urls, ...old_flags }, { examples });
+export const PaymentLinkInput = Type.Object(LINK.properties, { examples });
 
 const { auto_capture: _, auto_capture_at: __, ...without_capture } = LINK.properties;
 /** Its amount only verifies the card: none is fine. */
 export const SubscriptionLinkInput = Type.Object(
   {
     ...without_capture,
-    ...old_urls,
-    autofee: old_flags.autofee,
     amount: integer({ min: 0, description: "Shown to the shopper; nothing is taken" }),
   },
   { examples },
@@ -42,19 +32,11 @@ const { google_analytics_tracking_id, google_analytics_client_id, continue_url, 
 const plain = {
   ...{ agreement_id, language, payment_methods, branding_id, acquirer, framed, branding_config },
   ...{ google_analytics_tracking_id, google_analytics_client_id, continue_url, cancel_url, callback_url },
-  ...old_urls,
 };
 export const PayoutLinkInput = Type.Object({ amount: LINK.properties.amount, ...plain }, { examples });
-export const CardLinkInput = Type.Object(plain, { examples: [{ continueurl: "https://shop.example/saved" }] });
+export const CardLinkInput = Type.Object(plain, { examples: [{ continue_url: "https://shop.example/saved" }] });
 
-type Input = Partial<LinkInput> & {
-  readonly continueurl?: string;
-  readonly cancelurl?: string;
-  readonly callbackurl?: string;
-  readonly autofee?: boolean;
-  readonly autocapture?: boolean;
-};
-type Asking = AnyRequest<"merchant"> & { readonly input: Input };
+type Asking = AnyRequest<"merchant"> & { readonly input: Partial<LinkInput> };
 
 /** The agreement that the window acts with: the one named, or the Payment Window's own. */
 async function agreementFor({ services, account }: Asking, wanted: number | undefined) {
@@ -79,12 +61,12 @@ async function linkOf(kind: Kind, request: Asking): Promise<Link & { readonly am
     agreement_id: await agreementFor(request, input.agreement_id),
     language: (input.language ?? settings.default_payment_language).toLowerCase(),
     amount: input.amount ?? null,
-    continue_url: input.continue_url ?? input.continueurl ?? null,
-    cancel_url: input.cancel_url ?? input.cancelurl ?? null,
-    callback_url: input.callback_url ?? input.callbackurl ?? null,
+    continue_url: input.continue_url ?? null,
+    cancel_url: input.cancel_url ?? null,
+    callback_url: input.callback_url ?? null,
     payment_methods: input.payment_methods ?? methods,
-    auto_fee: input.auto_fee ?? input.autofee ?? settings.autofee,
-    auto_capture: input.auto_capture ?? input.autocapture ?? null,
+    auto_fee: input.auto_fee ?? settings.autofee,
+    auto_capture: input.auto_capture ?? null,
     auto_capture_at: input.auto_capture_at ?? null,
     branding_id: input.branding_id ?? null,
     google_analytics_client_id: input.google_analytics_client_id ?? null,

@@ -9,11 +9,11 @@ import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { type Body, newBody } from "../domain/transaction.ts";
 import { mustBeBranding } from "../services/brandings.ts";
-import { create, find, patchTransaction } from "../services/payments.ts";
+import { create, find } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payment, shown } from "./kinds.ts";
 import { linksOf, PaymentLinkInput } from "./links.ts";
-import { bodyOf, deadline_at, details, operations_size } from "./transaction-fields.ts";
+import { bodyOf, deadline_at, details, operations_size, patched } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PaymentShape } from "./transaction-shapes.ts";
 
@@ -81,13 +81,7 @@ export const payments = [
     nulls: true,
     input: Change,
     output: { 200: PaymentShape },
-    handle: async (request) => {
-      const { services, actor, input } = request;
-      return shown(
-        request,
-        await patchTransaction(services, actor, { key: keyOf(payment, request), body: bodyOf(input) }),
-      );
-    },
+    handle: (request) => patched(payment, request),
     resume: async (request, effect) => shown(request, await affected(payment, request, effect)),
   }),
   ...linksOf(payment, PaymentLinkInput),

@@ -6,13 +6,13 @@ import { amountField } from "../api/fields.ts";
 import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
-import { create, find, patchTransaction } from "../services/payments.ts";
+import { create, find } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
 import { acquiring, cardSource, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { bodyOf, operations_size, variables } from "./transaction-fields.ts";
+import { bodyOf, operations_size, patched, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PayoutShape } from "./transaction-shapes.ts";
 
@@ -61,11 +61,7 @@ export const payouts: Endpoint[] = [
     scope: "merchant",
     input: Type.Object(variables, { examples: [{ variables: { claim: "c-881" } }] }),
     output: { 200: PayoutShape },
-    handle: async (request) => {
-      const { services, actor, input } = request;
-      const wanted = { key: keyOf(payout, request), body: bodyOf(input) };
-      return shown(request, await patchTransaction(services, actor, wanted));
-    },
+    handle: (request) => patched(payout, request),
     resume: async (request, effect) => shown(request, await affected(payout, request, effect)),
   }),
   ...linksOf(payout, PayoutLinkInput),

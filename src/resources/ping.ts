@@ -19,7 +19,11 @@ const pong = ({ user, agreement, version, params }: AnyRequest) => {
   return { msg, scope, version: version.name, params };
 };
 
-const declared = { scope: "anonymous", permission: true, input: Type.Object({}) } as const;
+const declared = {
+  scope: "anonymous",
+  permission: true,
+  input: Type.Object({}, { additionalProperties: true }),
+} as const;
 
 export const ping = [
   get("/ping", {

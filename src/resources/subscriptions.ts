@@ -11,7 +11,7 @@ import { chooseForSession } from "../services/acquiring.ts";
 import { mustBeBranding } from "../services/brandings.ts";
 import { cardAutoFee } from "../services/fees.ts";
 import { perform } from "../services/operate.ts";
-import { create, find, patchTransaction } from "../services/payments.ts";
+import { create, find } from "../services/payments.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
 import { beginRecurring } from "../services/subscriptions.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
@@ -32,7 +32,7 @@ import {
   resumed,
 } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { addresses, bodyOf, deadline_at, operations_size, variables } from "./transaction-fields.ts";
+import { addresses, bodyOf, deadline_at, operations_size, patched, variables } from "./transaction-fields.ts";
 import { DateParts, listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PaymentShape, SubscriptionShape } from "./transaction-shapes.ts";
 
@@ -181,12 +181,11 @@ const subscriptionWrites = [
     input: Change,
     output: { 200: SubscriptionShape },
     handle: async (request) => {
-      const { services, actor, params, input } = request;
+      const { services, params, input } = request;
       const key = keyOf(subscription, request);
       const group_ids = isEmptied(params, "group_ids") ? [] : input.group_ids;
       if (group_ids !== undefined) await mustBeGroups(services, await find(services, key), group_ids);
-      const wanted = { key, body: bodyOf(input), ...(group_ids && { group_ids }) };
-      return shown(request, await patchTransaction(services, actor, wanted));
+      return patched(subscription, request, { ...(group_ids && { group_ids }) });
     },
     resume: async (request, effect) => shown(request, await affected(subscription, request, effect)),
   }),
@@ -231,7 +230,7 @@ const subscriptionOperations = [
     summary: "Charge a subscription",
     description: "Makes a payment of its own, which is captured and refunded as any other.",
     scope: "merchant",
-    asynchronous: true,
+    asynchronous: "always",
     input: Recurring,
     output: { 200: PaymentShape, 202: PaymentShape },
     handle: async (request) => {

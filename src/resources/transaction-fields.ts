@@ -1,7 +1,8 @@
 // What creating and changing transactions take alike.
 
 import { Type } from "typebox";
-import { integer, nullable, time } from "../api/fields.ts";
+import type { AnyRequest, Reply } from "../api/endpoint.ts";
+import { integer, isLargeMap, nullable, time } from "../api/fields.ts";
 import {
   ADDRESS,
   type AddressInput,
@@ -11,7 +12,11 @@ import {
   type ShippingInput,
   VARIABLES,
 } from "../api/groups.ts";
+import { messages } from "../api/input.ts";
+import { Refused } from "../domain/refusal.ts";
 import type { Address, Body } from "../domain/transaction.ts";
+import { patchTransaction } from "../services/payments.ts";
+import { type Kind, keyOf, shown } from "./kinds.ts";
 
 export const addresses = { invoice_address: Type.Optional(ADDRESS), shipping_address: Type.Optional(ADDRESS) };
 export const variables = { variables: Type.Optional(VARIABLES) };
@@ -71,4 +76,24 @@ export function bodyOf(input: Details): Partial<Body> {
     ...(deadline_at !== undefined && { deadline_at }),
     ...(description !== undefined && { description }),
   };
+}
+
+/** Answers a PATCH: changes what was given. */
+export async function patched(
+  kind: Kind,
+  request: AnyRequest<"merchant"> & { readonly input: Details },
+  more: { readonly group_ids?: readonly number[] } = {},
+): Promise<Reply> {
+  const { services, actor, input, version } = request;
+  const merge = version.switches.merge_variables ? merged : null;
+  const wanted = { key: keyOf(kind, request), body: bodyOf(input), merge, ...more };
+  return shown(request, await patchTransaction(services, actor, wanted));
+}
+
+/** RFC 7396 on one level: what is given replaces what there is, and null removes it. */
+function merged(before: Body["variables"], given: Body["variables"]): Body["variables"] {
+  const all = Object.entries({ ...before, ...given }).filter(([, value]) => value !== null);
+  const variables = Object.fromEntries(all);
+  if (isLargeMap(variables)) throw new Refused("validation", { variables: [messages.too_large] });
+  return variables;
 }

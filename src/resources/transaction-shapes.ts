@@ -17,12 +17,10 @@ export const OperationShape = Type.Object(
     type: text(),
     amount: integer_or_null(),
     pending: Type.Boolean(),
-    qp_status_code: text_or_null(),
-    qp_status_msg: text_or_null(),
-    cp_status_code: text_or_null(),
-    cp_status_msg: text_or_null(),
-    aq_status_code: text_or_null(),
-    aq_status_msg: text_or_null(),
+    status_code: text_or_null(),
+    status_msg: text_or_null(),
+    acquirer_status_code: text_or_null(),
+    acquirer_status_msg: text_or_null(),
     data: map(),
     callback_url: text_or_null(),
     callback_success: flag_or_null(),
@@ -164,6 +162,13 @@ const processed = {
   retented_at: time_or_null(),
 };
 
+const amounts = {
+  authorized_amount: Type.Integer(),
+  captured_amount: Type.Integer(),
+  refunded_amount: Type.Integer(),
+};
+const allowed_operations = Type.Array(text(), { description: "What can be done with it now" });
+
 export const PaymentShape = Type.Object(
   {
     ...identity,
@@ -175,10 +180,12 @@ export const PaymentShape = Type.Object(
     ...addressed,
     ...processed,
     balance: Type.Integer(),
+    ...amounts,
     fee: integer_or_null(),
     subscription_id: Type.Optional(Type.Integer({ description: "Only on payments made from a subscription" })),
     deadline_at: time_or_null(),
     reseller_id: integer_or_null(),
+    allowed_operations,
   },
   { title: "Payment" },
 );
@@ -193,10 +200,12 @@ export const SubscriptionShape = Type.Object(
     ...described,
     ...addressed,
     ...processed,
+    ...amounts,
     description: text_or_null(),
     group_ids: Type.Array(Type.Integer()),
     deadline_at: time_or_null(),
     reseller_id: integer_or_null(),
+    allowed_operations,
   },
   { title: "Subscription" },
 );
@@ -210,6 +219,8 @@ export const PayoutShape = Type.Object(
     ...described,
     ...processed,
     balance: Type.Integer({ description: "What was paid out" }),
+    ...amounts,
+    allowed_operations,
   },
   { title: "Payout" },
 );
@@ -222,9 +233,9 @@ const CardLinkShape = Type.Object(
     url: text(),
     agreement_id: Type.Integer(),
     language: text(),
-    continueurl: text_or_null(),
-    cancelurl: text_or_null(),
-    callbackurl: text_or_null(),
+    continue_url: text_or_null(),
+    cancel_url: text_or_null(),
+    callback_url: text_or_null(),
     payment_methods: text_or_null(),
     branding_id: integer_or_null(),
     google_analytics_client_id: text_or_null(),
@@ -248,6 +259,7 @@ export const CardShape = Type.Object(
     variables: map(),
     test_mode: Type.Boolean(),
     created_at: time(),
+    allowed_operations,
   },
   { title: "Card" },
 );

@@ -1,7 +1,7 @@
 // What a merchant does with a payment beside moving money: create it, change it, give it a link, report fraud, abort.
 
 import { randomBytes } from "node:crypto";
-import { notFound, Refused } from "../domain/refusal.ts";
+import { notFound, type Other, Refused } from "../domain/refusal.ts";
 import {
   type Body,
   bucketOf,
@@ -13,11 +13,12 @@ import {
   type TransactionType,
 } from "../domain/transaction.ts";
 import type { ActivityRow } from "../storage/rows.ts";
-import { loadTransaction } from "../storage/transactions.ts";
+import { listTransactions, loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
 import { stop } from "./operate.ts";
 import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
+import { linkUrl } from "./present.ts";
 import type { Actor, Services } from "./services.ts";
 
 // Other requests change the same row meanwhile; each try starts from its newest state.
@@ -86,10 +87,27 @@ export async function store(
     idempotency: claimed(actor, transaction, operations[0]?.id ?? null),
   });
   if (committed === "conflict") {
-    throw new Refused("order_id_taken", { order_id: [`already exists on another ${type.toLowerCase()}`] });
+    const other = order_id === null ? undefined : await holderOf(services, { account_id, type, order_id });
+    throw new Refused(
+      "order_id_taken",
+      { order_id: [`already exists on another ${type.toLowerCase()}`] },
+      { ...(other && { other }) },
+    );
   }
   if (committed === "key_taken") throw keyTaken();
 }
+
+/** What a merchant needs to go on with the transaction that has the order id. */
+async function holderOf(services: Services, { account_id, type, order_id }: Holding): Promise<Other | undefined> {
+  const filters = { order_id, timestamp: "created_at" } as const;
+  const sorting = { sort_by: "id", sort_dir: "asc", limit: 1, offset: 0, after: null } as const;
+  const [holder] = await listTransactions(services.pool, { account_id, type, filters, ...sorting });
+  if (holder === undefined) return undefined;
+  const link = holder.link_token === null ? null : linkUrl(holder, services.addresses);
+  return { id: holder.id, state: holder.state, link };
+}
+
+type Holding = { readonly account_id: number; readonly type: TransactionType; readonly order_id: string };
 
 /** A new transaction without operations. Throws `order_id_taken`. */
 export async function create(services: Services, actor: Actor, wanted: New): Promise<Transaction> {
@@ -175,7 +193,13 @@ export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<
     },
   });
 
-type Patch = { readonly key: Key; readonly body: Partial<Body>; readonly group_ids?: readonly number[] };
+type Patch = {
+  readonly key: Key;
+  readonly body: Partial<Body>;
+  readonly group_ids?: readonly number[];
+  /** How given variables go into those there are; they replace them unless it is said. */
+  readonly merge?: ((before: Body["variables"], given: Body["variables"]) => Body["variables"]) | null;
+};
 
 /**
  * What may be changed: everything while nothing is authorized; afterwards variables, shipping tracking, and what a
@@ -184,14 +208,16 @@ type Patch = { readonly key: Key; readonly body: Partial<Body>; readonly group_i
 export const patchTransaction = (
   services: Services,
   actor: Actor,
-  { key, body, group_ids }: Patch,
+  { key, body, group_ids, merge }: Patch,
 ): Promise<Transaction> =>
   change(services, actor, {
     key,
     action: "update",
     edit: (before) => {
       const open = before.state === "initial" || before.state === "rejected";
-      const allowed = open ? body : onlyAlways(before.body, body);
+      const variables = body.variables && merge ? merge(before.body.variables, body.variables) : body.variables;
+      const wanted = { ...body, ...(variables && { variables }) };
+      const allowed = open ? wanted : onlyAlways(before.body, wanted);
       const after = { ...before.body, ...allowed };
       return {
         body: after,

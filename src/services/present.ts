@@ -2,6 +2,7 @@
 // these by the version changes.
 
 import {
+  allowedOperations,
   balanceOf,
   creditedOf,
   type Link,
@@ -10,11 +11,11 @@ import {
   type TransactionType,
 } from "../domain/transaction.ts";
 
-/** ISO 8601 in UTC, whole seconds: `2024-10-10T17:26:06Z`. */
+/** ISO 8601 in UTC with milliseconds: `2024-10-10T17:26:06.123Z`. */
 export function wireTime(at: Date): string {
   if (at.getTime() !== last_ms) {
     last_ms = at.getTime();
-    last_text = `${at.toISOString().slice(0, 19)}Z`;
+    last_text = at.toISOString();
   }
   return last_text;
 }
@@ -57,13 +58,10 @@ export function presentOperation(o: Operation) {
     type: o.type,
     amount: o.amount,
     pending: o.pending,
-    qp_status_code: o.status_code,
-    qp_status_msg: o.status_msg,
-    // CoolPay's own WHCMS and WooCommerce modules read these twins.
-    cp_status_code: o.status_code,
-    cp_status_msg: o.status_msg,
-    aq_status_code: o.acquirer_status_code,
-    aq_status_msg: o.acquirer_status_msg,
+    status_code: o.status_code,
+    status_msg: o.status_msg,
+    acquirer_status_code: o.acquirer_status_code,
+    acquirer_status_msg: o.acquirer_status_msg,
     data: o.data,
     callback_url: o.callback_url,
     callback_success: o.callback_success,
@@ -108,19 +106,30 @@ export function presentPayment(t: Transaction, addresses: Addresses, operations_
     updated_at: wireTime(t.updated_at),
     retented_at: wireTimeOrNull(t.retented_at),
     balance: balanceOf(t),
+    ...amountsOf(t),
     fee: b.fee,
     // Only on payments made by a subscription: official typed clients read it as a number that is never null.
     ...(t.subscription_id === null ? {} : { subscription_id: t.subscription_id }),
     deadline_at: b.deadline_at,
     reseller_id: null,
+    allowed_operations: allowedOperations(t),
   };
 }
+
+const amountsOf = ({ authorized, captured, refunded }: Transaction) => ({
+  authorized_amount: authorized,
+  captured_amount: captured,
+  refunded_amount: refunded,
+});
 
 /** As a payment, of which no money is moved. */
 function presentSubscription(t: Transaction, addresses: Addresses, operations_size?: number) {
   const { balance: _, fee: __, subscription_id: ___, ...rest } = presentPayment(t, addresses, operations_size);
-  const { deadline_at, reseller_id, ...common } = rest;
-  return { ...common, description: t.body.description, group_ids: t.group_ids ?? [], deadline_at, reseller_id };
+  const { deadline_at, reseller_id, allowed_operations, ...common } = rest;
+  const { description } = t.body;
+  return {
+    ...{ ...common, description, group_ids: t.group_ids ?? [], deadline_at, reseller_id, allowed_operations },
+  };
 }
 
 function presentPayout(t: Transaction, addresses: Addresses, operations_size?: number) {
@@ -146,10 +155,12 @@ function presentPayout(t: Transaction, addresses: Addresses, operations_size?: n
     updated_at: shown.updated_at,
     retented_at: shown.retented_at,
     balance: creditedOf(t.operations),
+    ...amountsOf(t),
+    allowed_operations: shown.allowed_operations,
   };
 }
 
-/** A saved card has no amounts; its link still says `continueurl`. */
+/** A saved card has no amounts. */
 function presentCard(t: Transaction, addresses: Addresses, operations_size?: number) {
   const { metadata, link, variables } = t.body;
   return {
@@ -164,6 +175,7 @@ function presentCard(t: Transaction, addresses: Addresses, operations_size?: num
     variables,
     test_mode: t.test_mode,
     created_at: wireTime(t.created_at),
+    allowed_operations: allowedOperations(t),
   };
 }
 
@@ -171,9 +183,9 @@ const presentCardLink = (url: string, link: Link) => ({
   url,
   agreement_id: link.agreement_id,
   language: link.language,
-  continueurl: link.continue_url,
-  cancelurl: link.cancel_url,
-  callbackurl: link.callback_url,
+  continue_url: link.continue_url,
+  cancel_url: link.cancel_url,
+  callback_url: link.callback_url,
   payment_methods: link.payment_methods,
   branding_id: link.branding_id,
   google_analytics_client_id: link.google_analytics_client_id,

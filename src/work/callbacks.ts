@@ -30,7 +30,11 @@ export type Callbacks = {
 type Options = {
   readonly services: Services;
   readonly leases: Leases;
-  readonly settings: { readonly allow_private: boolean };
+  readonly settings: {
+    readonly allow_private: boolean;
+    /** Is a callback in this version delivered by 2xx alone? */
+    readonly only2xx: (version: string) => boolean;
+  };
 };
 
 /** When to try again after so many attempts; null: that was the last. */
@@ -64,7 +68,12 @@ export function startCallbacks({ services, leases, settings }: Options): Callbac
     try {
       const at = clock.now();
       const keys = await directory.privateKeys(callback.account_id);
-      const { success, response_code, duration_ms, error, headers } = await sender.send(callback, { keys, at });
+      const only2xx = settings.only2xx(callback.version);
+      const { success, response_code, duration_ms, error, headers } = await sender.send(callback, {
+        keys,
+        at,
+        only2xx,
+      });
       const next_attempt_at = success ? null : nextAttemptAt(callback.attempts + 1, clock.now());
       await record({
         bucket: callback.bucket,

@@ -25,11 +25,15 @@ export type Delivery = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
+type Context = {
+  readonly keys: readonly string[];
+  readonly at: Date;
+  /** Only 2xx is success: 302 and 303 are not. */
+  readonly only2xx: boolean;
+};
+
 export type Sender = {
-  readonly send: (
-    parcel: Parcel,
-    context: { readonly keys: readonly string[]; readonly at: Date },
-  ) => Promise<Delivery>;
+  readonly send: (parcel: Parcel, context: Context) => Promise<Delivery>;
   readonly close: () => void;
 };
 
@@ -102,7 +106,7 @@ export function createSender({ allow_private }: { allow_private: boolean }): Sen
     });
   }
 
-  async function send(parcel: Parcel, context: { keys: readonly string[]; at: Date }): Promise<Delivery> {
+  async function send(parcel: Parcel, context: Context): Promise<Delivery> {
     const started = performance.now();
     const headers = headersFor(parcel, context);
     const signal = AbortSignal.timeout(attempt_ms);
@@ -116,7 +120,10 @@ export function createSender({ allow_private }: { allow_private: boolean }): Sen
       for (let redirects = 0; ; redirects++) {
         const { status, headers: answered } = await post(url, parcel, { headers, signal });
         const target = [301, 307, 308].includes(status) ? answered.location : undefined;
-        if (target === undefined) return ended({ success: isSuccess(status), response_code: status, error: null });
+        if (target === undefined) {
+          const success = context.only2xx ? is2xx(status) : isSuccess(status);
+          return ended({ success, response_code: status, error: null });
+        }
         if (redirects >= redirects_max)
           return ended({ success: false, response_code: status, error: "too many redirects" });
         url = new URL(target, url);
@@ -133,7 +140,8 @@ export function createSender({ allow_private }: { allow_private: boolean }): Sen
 
 type Answer = { readonly status: number; readonly headers: IncomingHttpHeaders };
 
-const isSuccess = (status: number): boolean => (status >= 200 && status < 300) || status === 302 || status === 303;
+const is2xx = (status: number): boolean => status >= 200 && status < 300;
+const isSuccess = (status: number): boolean => is2xx(status) || status === 302 || status === 303;
 
 function reasonOf(error: unknown): string {
   if (error instanceof AddressRefused) return "the address is not public";
