@@ -25,7 +25,12 @@ const at = (...names) => join(project, ...names);
 const program = at("src", "main.ts");
 // A request's objects die young: with room for a few hundred of them they are gone before they would be moved.
 const program_options = ["--max-semi-space-size=16"];
-const scripts = { test: at("test", "run.ts"), bench: at("bench", "run.ts"), shows: at("test", "shows.ts") };
+const scripts = {
+  test: at("test", "run.ts"),
+  bench: at("bench", "run.ts"),
+  shows: at("test", "shows.ts"),
+  golden: at("test", "golden.ts"),
+};
 const checks = [
   [at("node_modules", "typescript", "bin", "tsc"), "-p", "."],
   [at("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."],

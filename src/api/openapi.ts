@@ -41,7 +41,7 @@ export function openApi({ endpoints, version, api_url, program_version, groups }
     info: {
       title: "CoolPay API",
       version: version.name,
-      description: `${introduction}\n\n${changesOf(version)}Served by CoolPay ${program_version}; ${version.name} is ${version.stage}.`,
+      description: `${introductionIn(version)}\n\n${changesOf(version)}Served by CoolPay ${program_version}; ${version.name} is ${version.stage}.`,
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: api_url }],
@@ -67,7 +67,8 @@ export function openApi({ endpoints, version, api_url, program_version, groups }
   };
 }
 
-const introduction = `
+const introductionIn = ({ switches }: Version): string =>
+  `
 **Credentials.** HTTP Basic: an empty user and an API key as password (\`curl -u ":API_KEY"\`), or e-mail and password. A person
 with several accounts names one in the header \`CoolPay-Account-Id\`.
 
@@ -76,7 +77,7 @@ with several accounts names one in the header \`CoolPay-Account-Id\`.
 **Requests.** Bodies may be JSON, form-encoded with brackets (\`basket[][qty]=1\`) or multipart. Amounts are whole numbers in the
 currency's smallest unit. Operations on money answer 202 and go on in the background; \`?synchronized\` waits for them.
 
-**Lists.** \`page\` and \`page_size\`, or follow the \`Link\` header, whose \`page_key\` stays right while new rows arrive.
+**Lists.** \`page\` and \`page_size\`${switches.link_headers ? ", or follow the `Link` header, whose `page_key` stays right while new rows arrive" : ""}.
 
 **Errors** are always \`{"message", "errors", "error_code"}\`; \`errors\` says what is wrong with which parameter.
 `.trim();

@@ -103,7 +103,12 @@ function referencePage(): (path: string) => Promise<string> {
     await server.register(scalar, {
       routePrefix: page_path,
       configuration: {
-        url: "/openapi.json",
+        sources: versions.map(({ name, stage }) => ({
+          url: `/openapi.json?version=${name}`,
+          title: `${name} (${stage})`,
+          slug: name,
+          default: stage === "latest",
+        })),
         // Where the page itself was asked for, whatever name that was: the policy above allows no other.
         servers: [{ url: "/" }],
         cdn: script_path,
