@@ -12,7 +12,16 @@ import { wireTime } from "../services/present.ts";
 import { type CardToken, newToken } from "../services/vault.ts";
 import { affected, card, created, keyOf, shown } from "./kinds.ts";
 import { CardLinkInput, linksOf } from "./links.ts";
-import { acquiring, cardSource, following, fraudReportOf, operationReadOf, pay, resumed } from "./operations.ts";
+import {
+  acquiring,
+  cardSource,
+  eraseOf,
+  following,
+  fraudReportOf,
+  operationReadOf,
+  pay,
+  resumed,
+} from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, variables } from "./transaction-fields.ts";
 import { listed, transactionFilters } from "./transaction-lists.ts";
@@ -125,5 +134,6 @@ export const cards: Endpoint[] = [
     },
   }),
   fraudReportOf(card),
+  eraseOf(card),
   operationReadOf(card),
 ];

@@ -11,6 +11,7 @@ import { keyOf, payment } from "./kinds.ts";
 import {
   acquiring,
   cardSource,
+  eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
@@ -101,6 +102,7 @@ export const paymentOperations = [
   following(payment, "cancel", "Cancel an authorization", Type.Object({})),
   following(payment, "renew", "Renew an authorization", Type.Object({})),
   fraudReportOf(payment),
+  eraseOf(payment),
   operationReadOf(payment),
   operationAbortOf(payment),
 ];

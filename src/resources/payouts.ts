@@ -10,7 +10,7 @@ import { create, find, patchTransaction } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
-import { acquiring, cardSource, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
+import { acquiring, cardSource, eraseOf, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, operations_size, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
@@ -87,5 +87,6 @@ export const payouts: Endpoint[] = [
     },
     resume: resumed(payout),
   }),
+  eraseOf(payout),
   operationReadOf(payout),
 ];

@@ -23,6 +23,7 @@ import {
   answer,
   callbackUrl,
   cardSource,
+  eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
@@ -195,6 +196,7 @@ const subscriptionWrites = [
 const subscriptionOperations = [
   post("/subscriptions/:id/authorize", {
     summary: "Authorize a subscription",
+    description: "The card's number and expiry rest sealed until the subscription is cancelled; the CVD is not kept.",
     scope: "merchant",
     asynchronous: true,
     input: Authorize,
@@ -205,7 +207,8 @@ const subscriptionOperations = [
       const verb = "authorize";
       const source = await cardSource(request, { kind, verb, input });
       const { amount, customer_ip, nin } = input;
-      return pay(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin });
+      const keep = source.card === null ? {} : { keep: source.card.data };
+      return pay(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin, ...keep });
     },
     resume: resumed(subscription),
   }),
@@ -249,11 +252,12 @@ const subscriptionOperations = [
         text_on_statement: input.text_on_statement ?? null,
         variables: input.variables ?? {},
       });
-      return answer(request, { kind: payment, begun, performing: perform(services, begun, null) });
+      return answer(request, { kind: payment, begun, performing: perform(services, begun, begun.card) });
     },
     resume: resumed(payment),
   }),
   fraudReportOf(subscription),
+  eraseOf(subscription),
   operationReadOf(subscription),
   operationAbortOf(subscription),
 ];
