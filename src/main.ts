@@ -9,6 +9,7 @@ import { makeDemo } from "./demo.ts";
 import { keyCommand } from "./keys.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
 import { createUser, readPassword } from "./new-user.ts";
+import { accountsCommand } from "./operator.ts";
 import { keysFor } from "./services/sealing.ts";
 import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
@@ -24,6 +25,10 @@ const usage = `coolpay <command>
   audit      recomputes every payment from its operations and compares: the books must balance
   user create <e-mail> <name>
              a user, whoever may sign up; the password is read from standard input
+  accounts list [<after this id>]
+             the merchants, 50 at a time, with what each has created this month
+  accounts suspend <id>, accounts resume <id>
+             a suspended account reads, refunds and cancels, but does not charge
   key rotate   puts a new master key in front of the others; SIGHUP makes the serving processes use it
   key rewrap   changes every sealed record to the newest master key, beside whatever serves
   key status   which master keys are there, and how many records need each
@@ -67,6 +72,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
       return createUser({ own, database_url }, { email, name: name.join(" "), password });
     });
   },
+  accounts: (words) => withDatabase((url) => accountsCommand(url, words)),
   key: ([verb]) => keyCommand(verb, { file: configFor("start").master_key_file, withDatabase }),
   help: async () => {
     console.log(usage);

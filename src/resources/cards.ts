@@ -67,6 +67,7 @@ export const cards: Endpoint[] = [
   post("/cards", {
     summary: "Create a card, to be saved by its authorization",
     scope: "merchant",
+    charges: true,
     input: Type.Object(variables, { examples: [{}] }),
     output: { 201: CardShape },
     handle: async (request) => {
@@ -103,6 +104,7 @@ export const cards: Endpoint[] = [
     summary: "Save a card",
     description: "Number and expiry rest sealed until the card is cancelled; the CVD is not kept.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: CardShape, 202: CardShape },
@@ -121,6 +123,7 @@ export const cards: Endpoint[] = [
     summary: "Make a token that pays with the card once",
     description: "As `card[token]` of an authorization.",
     scope: "merchant",
+    charges: true,
     input: Type.Object({}),
     output: { 202: CardTokenShape },
     handle: async (request) => {

@@ -97,6 +97,7 @@ export const following = (kind: Kind, verb: OperationType, summary: string, inpu
   post(`/${kind.folder}/:id/${verb}`, {
     summary,
     scope: "merchant",
+    charges: verb === "capture" || verb === "renew",
     asynchronous: true,
     input,
     output: { 200: kind.shape, 202: kind.shape },

@@ -68,6 +68,7 @@ export const paymentOperations = [
   post("/payments/:id/authorize", {
     summary: "Authorize a payment",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: PaymentShape, 202: PaymentShape },
@@ -84,6 +85,7 @@ export const paymentOperations = [
     summary: "Start a session at the acquirer",
     description: "For methods that send the shopper elsewhere: the operation's `data` says where to.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Session,
     output: { 200: PaymentShape, 202: PaymentShape },

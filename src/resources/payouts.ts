@@ -30,6 +30,7 @@ export const payouts: Endpoint[] = [
   post("/payouts", {
     summary: "Create a payout",
     scope: "merchant",
+    charges: true,
     input: Type.Object(
       { order_id, currency: currencyField(), ...variables, text_on_statement: Type.Optional(text_on_statement()) },
       { examples: [{ order_id: "PO-1077", currency: "DKK" }] },
@@ -72,6 +73,7 @@ export const payouts: Endpoint[] = [
   post("/payouts/:id/credit", {
     summary: "Pay out to a card",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Type.Object(
       { amount: amountField(), ...acquiring, ...paid_with },

@@ -153,6 +153,7 @@ const subscriptionWrites = [
     summary: "Create a subscription",
     description: "It can be charged once it is authorized: by a link, a session or `authorize`.",
     scope: "merchant",
+    charges: true,
     input: Create,
     output: { 201: SubscriptionShape },
     handle: async (request) => {
@@ -198,6 +199,7 @@ const subscriptionOperations = [
     summary: "Authorize a subscription",
     description: "The card's number and expiry rest sealed until the subscription is cancelled; the CVD is not kept.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: SubscriptionShape, 202: SubscriptionShape },
@@ -215,6 +217,7 @@ const subscriptionOperations = [
   post("/subscriptions/:id/session", {
     summary: "Start a session at the acquirer",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Session,
     output: { 200: SubscriptionShape, 202: SubscriptionShape },
@@ -234,6 +237,7 @@ const subscriptionOperations = [
     summary: "Charge a subscription",
     description: "Makes a payment of its own, which is captured and refunded as any other.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Recurring,
     output: { 200: PaymentShape, 202: PaymentShape },
