@@ -58,11 +58,14 @@ class Stopped extends Error {}
 
 const forwarded = ["SIGINT", "SIGTERM", "SIGHUP"];
 let child = null;
+// The program runs: a SIGHUP is for it, and not a wish that it stops.
+let program_runs = false;
 let asked = null;
 let asked_ms = 0;
 
 for (const signal of forwarded) {
   process.on(signal, () => {
+    if (signal === "SIGHUP" && program_runs) return void child?.kill(signal);
     const now_ms = performance.now();
     if (asked !== null && now_ms - asked_ms < repeat_ms) return;
     asked = signal;
@@ -255,6 +258,7 @@ async function main() {
   }
   stopWithNpm();
   const bound = !Object.hasOwn(scripts, command);
+  program_runs = bound && asked === null;
   const script = bound ? [...program_options, program, command] : [scripts[command]];
   endLike(await run(node, [...script, ...rest], { bound }));
 }

@@ -16,7 +16,7 @@ import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
-import { createSeal, masterKey } from "./services/seal.ts";
+import { openSeal } from "./services/sealing.ts";
 import type { Services } from "./services/services.ts";
 import { readClock } from "./storage/clock.ts";
 import { committer } from "./storage/commit.ts";
@@ -24,9 +24,10 @@ import { idSource } from "./storage/ids.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { ownCertificate } from "./tls.ts";
+import { whatToDo } from "./trouble.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
-import { startDue, startForgetting } from "./work/due.ts";
+import { startDue, startForgetting, startRetention } from "./work/due.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
 import { startRepairs } from "./work/operations.ts";
@@ -37,6 +38,8 @@ export type App = {
   readonly services: Services;
   readonly addresses: Readonly<Addresses>;
   readonly api: FastifyInstance;
+  /** Reads the file of the master keys again. What cannot be used is logged, and the keys stay as they were. */
+  readonly reload: () => Promise<void>;
   /** Answers what is under way, finishes what was begun, and ends. */
   readonly stop: () => Promise<void>;
 };
@@ -104,9 +107,9 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   await migrate(pool);
 
   const clock = movableClock(config.test_clock ? await readClock(pool) : 0);
-  const seal = createSeal(masterKey(config.master_key_file, config.mode === "start"));
+  const { seal, reload } = await openSeal({ pool, file: config.master_key_file, make: config.mode === "start" });
   const addresses: Addresses = { api_url: "", window_url: "", manager_url: "", metrics_url: "" };
-  const leases = await startLeases({ pool });
+  const leases = await startLeases({ pool, masterKey: seal.keyId });
   parts.leases = leases;
   let nudge = (): void => {};
   const services: Services = {
@@ -165,8 +168,20 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   });
   nudge = callbacks.nudge;
   parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
+  parts.works.push(startRetention(services, leases, config.retention_months));
   if (config.test_clock) parts.works.push(clockFollower(services));
-  return { services, addresses, api, stop: () => stopAll(parts) };
+  return { services, addresses, api, reload: () => readKeysAgain(services, reload), stop: () => stopAll(parts) };
+}
+
+async function readKeysAgain({ seal, directory, log }: Services, reload: () => Promise<void>): Promise<void> {
+  try {
+    await reload();
+    // What is remembered may have been sealed with a key that is not there any more.
+    directory.forget();
+    log.info({ seals_with: seal.keyId() }, "the file of the master keys was read again");
+  } catch (error) {
+    log.error({ why: whatToDo(error) }, "the file of the master keys cannot be used: the keys stay as they were");
+  }
 }
 
 /** Tests may move the clock through any process: all follow. */

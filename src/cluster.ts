@@ -9,13 +9,18 @@ import { jsonLog, type Log, readableLog } from "./log.ts";
 import { CannotStart } from "./storage/embedded.ts";
 import { whatToDo } from "./trouble.ts";
 
-export type Running = { readonly addresses: Readonly<Addresses>; readonly stop: () => Promise<void> };
+export type Running = {
+  readonly addresses: Readonly<Addresses>;
+  /** Every process reads the file of the master keys again. */
+  readonly reload: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+};
 
 type Task = { readonly config: Config; readonly database_url: string };
 export type Options = Task & { readonly log: Log };
 
 /** What the minding process and its workers tell each other, beside metrics (gather.ts). */
-type ToWorker = ({ readonly kind: "begin" } & Task) | { readonly kind: "stop" };
+type ToWorker = ({ readonly kind: "begin" } & Task) | { readonly kind: "reload" } | { readonly kind: "stop" };
 type FromWorker =
   | { readonly kind: "serving"; readonly addresses: Addresses }
   | { readonly kind: "failed"; readonly sentence: string };
@@ -67,17 +72,20 @@ export async function runMany({ config, database_url, log }: Options): Promise<R
       }
     }
   };
+  const all = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  const reload = async (): Promise<void> => {
+    for (const worker of all()) tell(worker, { kind: "reload" });
+  };
   const stop = async (): Promise<void> => {
     stopping = true;
-    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
-    await Promise.all(workers.map(ended));
+    await Promise.all(all().map(ended));
   };
   gatherMetrics(() => [...serving]);
   try {
     // The first one migrates; the others find that done.
     const addresses = await start();
     await Promise.all(Array.from({ length: config.processes - 1 }, start));
-    return { addresses, stop };
+    return { addresses, reload, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -118,15 +126,18 @@ export function runWorker(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   const say = (message: FromWorker): void => void process.send?.(message);
   let stop = async (): Promise<void> => {};
+  let reload = async (): Promise<void> => {};
   const begin = async ({ config, database_url }: Task): Promise<void> => {
     const log = config.mode === "start" ? readableLog() : jsonLog();
     const starting = startAlone({ config, database_url, log });
     stop = async () => (await starting).stop();
+    reload = async () => (await starting).reload();
     say({ kind: "serving", addresses: (await starting).addresses });
   };
   process.on("message", async (message: ToWorker) => {
     try {
       if (message.kind === "begin") await begin(message);
+      if (message.kind === "reload") await reload();
       if (message.kind !== "stop") return;
       await stop();
       process.exit(0);

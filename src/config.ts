@@ -27,6 +27,8 @@ export type Config = {
   readonly tls: { readonly cert_file: string; readonly key_file: string } | "self" | null;
   readonly tls_min: "TLSv1" | "TLSv1.1" | "TLSv1.2";
   readonly trust_proxy: readonly string[];
+  /** So long after its last change a transaction keeps what tells of a person. */
+  readonly retention_months: number;
 };
 
 /** A setting that cannot be used; the message says which, and what to do. */
@@ -53,6 +55,8 @@ export const settings = {
   COOLPAY_ALLOW_PRIVATE_CALLBACKS:
     "1: callbacks may go to loopback and private addresses; 1 under start, 0 under serve",
   COOLPAY_SIGNUP: "Who may sign up: open, invite or closed; open under start, invite under serve",
+  COOLPAY_RETENTION_MONTHS:
+    "So many months after its last change names, addresses and variables of a transaction are erased; 60",
   COOLPAY_TLS: "self: serve TLS with a certificate of our own making, kept in the data folder",
   COOLPAY_TLS_CERT: "File of the TLS certificate (PEM, with its chain)",
   COOLPAY_TLS_KEY: "File of the TLS certificate's private key (PEM)",
@@ -100,6 +104,7 @@ export function readConfig(mode: Mode, environment: Environment): Config {
     tls: tlsIn(read, problems),
     tls_min: read.choice("COOLPAY_TLS_MIN", ["TLSv1.2", "TLSv1.1", "TLSv1"], "TLSv1.2"),
     trust_proxy: read.ranges("COOLPAY_TRUST_PROXY"),
+    retention_months: read.integer("COOLPAY_RETENTION_MONTHS", 60, { min: 1, max: 1_200 }),
   };
   problems.push(...sharedPorts(config.ports));
   if (serve) problems.push(...missingUnderServe(config, environment));

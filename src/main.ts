@@ -1,15 +1,18 @@
 // The command line: `coolpay start` on a laptop, `coolpay serve` in production, and the operator's tools.
 
 import cluster from "node:cluster";
+import { isatty } from "node:tty";
 import { audit } from "./audit.ts";
 import { type Options, type Running, runMany, runWorker, startAlone } from "./cluster.ts";
 import { type Config, type Mode, readConfig, settings } from "./config.ts";
 import { makeDemo } from "./demo.ts";
+import { keyCommand } from "./keys.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
 import { createUser, readPassword } from "./new-user.ts";
-import { createSeal, masterKey } from "./services/seal.ts";
+import { accountsCommand } from "./operator.ts";
+import { keysFor } from "./services/sealing.ts";
 import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
-import { migrate, oldestSealedKey } from "./storage/migrate.ts";
+import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { whatToDo } from "./trouble.ts";
 import { demoKey, paymentCount, welcome } from "./welcome.ts";
@@ -22,6 +25,13 @@ const usage = `coolpay <command>
   audit      recomputes every payment from its operations and compares: the books must balance
   user create <e-mail> <name>
              a user, whoever may sign up; the password is read from standard input
+  accounts list [<after this id>]
+             the merchants, 50 at a time, with what each has created this month
+  accounts suspend <id>, accounts resume <id>
+             a suspended account reads, refunds and cancels, but does not charge
+  key rotate   puts a new master key in front of the others; SIGHUP makes the serving processes use it
+  key rewrap   changes every sealed record to the newest master key, beside whatever serves
+  key status   which master keys are there, and how many records need each
   help       this text
 
 Settings (environment variables):
@@ -62,6 +72,8 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
       return createUser({ own, database_url }, { email, name: name.join(" "), password });
     });
   },
+  accounts: (words) => withDatabase((url) => accountsCommand(url, words)),
+  key: ([verb]) => keyCommand(verb, { file: configFor("start").master_key_file, withDatabase }),
   help: async () => {
     console.log(usage);
     return 0;
@@ -87,15 +99,21 @@ async function withDatabase(work: (url: string) => Promise<number>): Promise<num
 async function run(config: Config): Promise<number> {
   const log = config.mode === "start" ? readableLog() : jsonLog();
   const began = performance.now();
-  const stopping = asked();
+  let running: Running | null = null;
+  // What starts has read the file, perhaps before it was changed.
+  let reloads = 0;
+  const stopping = asked(() => {
+    reloads += 1;
+    void running?.reload();
+  });
   const embedded =
     config.database_url === null
       ? await startEmbedded({ data_dir: config.data_dir, alone: true, log: (text) => log.info({}, text) })
       : null;
   const database_url = config.database_url ?? embedded?.url ?? "";
-  let running: Running;
   try {
     running = await begin({ config, database_url, log, first_start: embedded?.first_start ?? false, began });
+    if (reloads > 0) void running.reload();
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -149,18 +167,12 @@ async function begin({ config, database_url, log, first_start, began }: Beginnin
 }
 
 /**
- * Throws `SealError` when the database's secrets were sealed with another master key, or there is none: it would show
- * only when a request needs one. A key is made where nothing was sealed yet.
+ * Throws `SealError` when a master key that the database's secrets need is not there: it would show only when a request
+ * needs one. A key is made where nothing was sealed yet.
  */
-async function checkKey({ mode, master_key_file }: Config, database_url: string): Promise<void> {
+async function checkKey({ mode, master_key_file: file }: Config, database_url: string): Promise<void> {
   const pool = createPool({ url: database_url, max: 1, name: "start" });
-  try {
-    const sealed = await oldestSealedKey(pool);
-    const seal = createSeal(masterKey(master_key_file, mode === "start" && sealed === null));
-    if (sealed !== null) seal.open(sealed, "api_key");
-  } finally {
-    await pool.end();
-  }
+  await keysFor({ pool, file, make: mode === "start" }).finally(() => pool.end());
 }
 
 /** The demo's own requests are not announced as anybody's. */
@@ -172,7 +184,9 @@ const lateLog = (log: Log, announced: () => boolean): Log => ({
 });
 
 /** Until somebody wants us to stop. A second request does not wait for the first. */
-function asked(): Promise<void> {
+function asked(reload: () => void): Promise<void> {
+  // On a terminal SIGHUP mostly says that it is gone.
+  const had_terminal = isatty(0);
   return new Promise((done) => {
     let count = 0;
     const stop = (): void => {
@@ -180,7 +194,8 @@ function asked(): Promise<void> {
       if (count > 1) process.exit(1);
       done();
     };
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, stop);
+    process.on("SIGHUP", () => (had_terminal && !isatty(0) ? stop() : reload()));
     // The launcher is gone: nobody passes signals on any more.
     if (process.connected) process.once("disconnect", stop);
   });

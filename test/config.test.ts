@@ -52,6 +52,7 @@ test("without a single setting `start` is the friendly form for a laptop", () =>
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
+    retention_months: 60,
   });
 });
 
@@ -76,6 +77,7 @@ test("`serve` with what it needs is the strict form: no demo, sign-up by invitat
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
+    retention_months: 60,
   });
 });
 
@@ -138,6 +140,10 @@ const wrong: Readonly<Record<keyof typeof settings | "DATABASE_URL", readonly (r
   COOLPAY_TEST_CLOCK: [["2", /must be 1 or 0, not 2/]],
   COOLPAY_ALLOW_PRIVATE_CALLBACKS: [["y", /must be 1 or 0, not y/]],
   COOLPAY_SIGNUP: [["everybody", /must be one of open, invite, closed, not everybody/]],
+  COOLPAY_RETENTION_MONTHS: [
+    ["0", /from 1 to 1200, not 0/],
+    ["5 years", /not 5 years/],
+  ],
   COOLPAY_TLS: [["on", /must be one of self, not on/]],
   COOLPAY_TLS_CERT: [["/nowhere/cert.pem", /belong together: one of them is missing/]],
   COOLPAY_TLS_KEY: [["/nowhere/key.pem", /belong together: one of them is missing/]],

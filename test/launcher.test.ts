@@ -124,6 +124,22 @@ test("who stops the launcher stops the program: it drains, and ends before the l
   }
 });
 
+test("a SIGHUP is for the program and stops nothing: what comes at its heels is heard as well", async () => {
+  const home = makeProject(
+    "hangup",
+    `process.on("SIGHUP", () => console.log("read again"));
+    process.on("SIGTERM", () => process.exit(0));
+    setInterval(() => {}, 1000);
+    console.log("running");\n`,
+  );
+  const launched = launch(home, ["start"]);
+  await hear(launched, /running/);
+  launched.child.kill("SIGHUP");
+  await hear(launched, /read again/);
+  launched.child.kill("SIGTERM");
+  assert.deepEqual(await launched.end, [0, null], launched.said());
+});
+
 test("a launcher that was killed takes the program with it: what it left could not be told anything", async () => {
   const home = makeProject(
     "killed",

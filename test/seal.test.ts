@@ -19,11 +19,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
-import { createSeal, masterKey, SealError } from "../src/services/seal.ts";
+import { addMasterKey, masterKeys } from "../src/services/master-keys.ts";
+import { sealed_columns } from "../src/services/rewrap.ts";
+import { createRing, createSeal, keyIdIn, keyIdOf, SealError } from "../src/services/seal.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 
 const key = (fill: number): Buffer => Buffer.alloc(32, fill);
-const seal = createSeal(key(1));
+const seal = createSeal(createRing([key(1)]), key(9));
 
 describe("what is sealed", () => {
   test("property: opens again as it was, and never rests as the same bytes twice", () => {
@@ -69,19 +71,50 @@ describe("what is sealed", () => {
 
   test("under another master key it says that the key is the wrong one, and where to look", () => {
     const sealed = seal.close("the secret", "answer");
-    assert.throws(() => createSeal(key(2)).open(sealed, "answer"), {
-      message: "This record was sealed with another master key: check COOLPAY_MASTER_KEY_FILE.",
+    const [needed, there] = [keyIdOf(key(1)), keyIdOf(key(2))];
+    assert.throws(() => createRing([key(2)]).open(sealed, "answer"), {
+      message: `This record was sealed with master key ${needed}, which is not in COOLPAY_MASTER_KEY_FILE (there: ${there}): put it back there.`,
     });
   });
 
-  test("keys for hashes differ by purpose and by master key, and none is the master key", () => {
-    const derived = [seal, createSeal(key(2))].flatMap((each) =>
+  test("keys for hashes differ by purpose and by installation, and stay when the master key changes", () => {
+    const derived = [seal, createSeal(createRing([key(1)]), key(8))].flatMap((each) =>
       ["answers", "card fingerprints of account 1", "card fingerprints of account 2"].map(each.derivedKey),
     );
-    const all = [...derived, key(1), key(2)].map((each) => each.toString("hex"));
+    const all = [...derived, key(1), key(8), key(9)].map((each) => each.toString("hex"));
     assert.equal(new Set(all).size, all.length);
     assert.ok(derived.every(({ length }) => length === 32));
-    assert.deepEqual(seal.derivedKey("answers"), derived[0], "always the same one");
+    const ring = createRing([key(1)]);
+    const rotated = createSeal(ring, key(9));
+    ring.use([key(2)]);
+    assert.deepEqual(rotated.derivedKey("answers"), derived[0]);
+  });
+
+  test("after a rotation is opened by the older key, and once it is rewrapped by the new one alone", () => {
+    const ring = createRing([key(1)]);
+    const old = ring.close("the secret", "answer");
+    ring.use([key(2), key(1)]);
+    const young = ring.close("a newer one", "answer");
+    assert.deepEqual([keyIdIn(old), keyIdIn(young)], [keyIdOf(key(1)), keyIdOf(key(2))]);
+    assert.equal(ring.open(old, "answer"), "the secret");
+    assert.equal(ring.rewrap(young, "answer"), null);
+    assert.throws(() => ring.rewrap(old, "api_key"), SealError, "not as something else");
+    const renewed = ring.rewrap(old, "answer") ?? old;
+    ring.use([key(2)]);
+    assert.throws(() => ring.open(old, "answer"), SealError);
+    assert.deepEqual([ring.open(renewed, "answer"), ring.open(young, "answer")], ["the secret", "a newer one"]);
+    assert.throws(() => ring.open(renewed, "api_key"), SealError);
+  });
+
+  test("by a key that another process was told of first is opened too", () => {
+    let read = 0;
+    const ring = createRing([key(1)], () => {
+      read += 1;
+      return [key(2), key(1)];
+    });
+    const ahead = createRing([key(2)]).close("the secret", "answer");
+    assert.deepEqual([ring.open(ahead, "answer"), ring.open(ahead, "answer"), read], ["the secret", "the secret", 1]);
+    assert.equal(keyIdIn(ring.close("mine", "answer")), keyIdOf(key(1)), "but it seals with its own");
   });
 });
 
@@ -93,11 +126,14 @@ describe("the master key's file", () => {
     const file = join(folder, "deep", "in", "master.key");
     const umask = process.umask(0);
     try {
-      const made = masterKey(file, true);
-      assert.equal(made.length, 32);
+      const made = masterKeys(file, true);
+      assert.deepEqual(
+        made.map(({ length }) => length),
+        [32],
+      );
       assert.equal(statSync(file).mode & 0o777, 0o600);
-      assert.deepEqual(masterKey(file, true), made);
-      assert.deepEqual(masterKey(file, false), made);
+      assert.deepEqual(masterKeys(file, true), made);
+      assert.deepEqual(masterKeys(file, false), made);
       assert.deepEqual(readdirSync(join(folder, "deep", "in")), ["master.key"], "nothing else is left");
     } finally {
       process.umask(umask);
@@ -106,7 +142,7 @@ describe("the master key's file", () => {
 
   test("is not made where it must be given", () => {
     const file = join(folder, "missing.key");
-    assert.throws(() => masterKey(file, false), {
+    assert.throws(() => masterKeys(file, false), {
       message: `There is no master key in ${file}: set COOLPAY_MASTER_KEY_FILE.`,
     });
     assert.equal(existsSync(file), false);
@@ -117,7 +153,7 @@ describe("the master key's file", () => {
     for (const end of ["", "\n", "\r\n"]) {
       writeFileSync(file, key(7).toString("base64") + end);
       chmodSync(file, 0o400);
-      assert.deepEqual(masterKey(file, false), key(7));
+      assert.deepEqual(masterKeys(file, false), [key(7)]);
       rmSync(file);
     }
   });
@@ -133,14 +169,50 @@ describe("the master key's file", () => {
       const file = join(folder, "wrong.key");
       writeFileSync(file, text);
       for (const make of [true, false]) {
-        assert.throws(() => masterKey(file, make), { message: `The master key in ${file} must be 32 bytes, base64.` });
+        assert.throws(() => masterKeys(file, make), { message: `The master key in ${file} must be 32 bytes, base64.` });
       }
       assert.equal(readFileSync(file, "utf8"), text);
     });
   }
 
   test("a key of another length is refused", () => {
-    for (const length of [0, 16, 31, 33]) assert.throws(() => createSeal(Buffer.alloc(length)), SealError);
+    for (const length of [0, 16, 31, 33]) assert.throws(() => createRing([Buffer.alloc(length)]), SealError);
+  });
+
+  const base64 = (fill: number): string => key(fill).toString("base64");
+
+  test("may hold several, newest first, with remarks", () => {
+    const file = join(folder, "several.key");
+    writeFileSync(file, `# ours\n\n${base64(2)}  # made 2026-11-25\n${base64(1)}\n`);
+    assert.deepEqual(masterKeys(file, false), [key(2), key(1)]);
+    writeFileSync(file, `# ours\n${base64(2)}\n${base64(1).slice(1)}\n`);
+    assert.throws(() => masterKeys(file, false), {
+      message: `The master key in line 3 of ${file} must be 32 bytes, base64.`,
+    });
+  });
+
+  test("is rotated at once and whole: a new key in front, the others and the rights as they were", () => {
+    const file = join(folder, "rotated.key");
+    writeFileSync(file, base64(1));
+    for (const [mode, kept] of [
+      [0o600, 0o600],
+      [0o644, 0o640],
+    ] as const) {
+      chmodSync(file, mode);
+      const before = masterKeys(file, false);
+      const id = addMasterKey(file, new Date("2026-11-25T12:00:00Z"));
+      const [newest = key(0), ...others] = masterKeys(file, false);
+      assert.deepEqual([others, keyIdOf(newest)], [before, id]);
+      assert.equal(statSync(file).mode & 0o777, kept);
+    }
+    assert.match(readFileSync(file, "utf8"), /^\S{44} {2}# made 2026-11-25\n/);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.startsWith("rotated")),
+      ["rotated.key"],
+    );
+    writeFileSync(`${file}.new`, "");
+    assert.throws(() => addMasterKey(file, new Date()), { message: /rotated\.key\.new is there: another rotation/ });
+    assert.throws(() => addMasterKey(join(folder, "none.key"), new Date()), { message: /^There is no master key in/ });
   });
 });
 
@@ -242,6 +314,21 @@ describe("after everything was used", () => {
       [acquirer_password],
     );
     assert.ok((await everything()).get("public.accounts")?.includes(acquirer_password));
+  });
+
+  test("every column of bytes is known: as one of sealed records, or of hashes and what is public", async () => {
+    const { rows } = await app.services.pool.query<{ name: string }>(
+      `SELECT format('%s.%s', table_name, column_name) AS name FROM information_schema.columns
+       WHERE data_type = 'bytea' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1`,
+    );
+    const open = `agreements.invitation_hash agreements.key_hash branding_files.data card_tokens.token_hash
+      cryptography_keys.public_key idempotency_keys.fingerprint logos.data`.split(/\s+/);
+    const sealed = sealed_columns.map(({ table, column }) => `${table}.${column}`);
+    assert.deepEqual(
+      rows.map(({ name }) => name).sort(),
+      [...open, ...sealed].sort(),
+      "a new one belongs into sealed_columns (services/rewrap.ts) or into this list",
+    );
   });
 
   test("but whoever may see them still does", async () => {

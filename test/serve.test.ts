@@ -549,7 +549,8 @@ describe("what cannot start says in one sentence what to do, ends with status 1 
     },
     "the master key of another installation": {
       settings: () => ({ COOLPAY_MASTER_KEY_FILE: text("another.key", newKey()) }),
-      sentence: /^This record was sealed with another master key: check COOLPAY_MASTER_KEY_FILE\.$/,
+      sentence:
+        /^Secrets in the database are sealed with master key [0-9a-f]{8}, not in .*another\.key \(there: [0-9a-f]{8}\): put it back, each on a line of its own, or name the right file in COOLPAY_MASTER_KEY_FILE\.$/,
     },
     "a wrong password for the database": {
       settings: () => ({ DATABASE_URL: as(with_passwords.url, "shop:the-wrong-word") }),

@@ -107,6 +107,53 @@ describe("a subscription", () => {
     assert.equal((await authorize("1000000000000008")).body.state, "active");
   });
 
+  const kept = async (id: number): Promise<number> =>
+    (await app.services.pool.query("SELECT FROM vault WHERE card_id = $1", [id])).rowCount ?? 0;
+
+  test("keeps its card sealed until it is cancelled: the newest, and none that was refused or came by a session", async () => {
+    const id = await create();
+    const authorize = (number: string) =>
+      shop.call("POST", `/subscriptions/${id}/authorize?synchronized`, { body: { amount: 0, card: card(number) } });
+    await authorize(rejected);
+    assert.equal(await kept(id), 0);
+    await authorize("1000000000000008");
+    assert.equal(await kept(id), 1);
+    await shop.call("POST", `/subscriptions/${id}/cancel?synchronized`);
+    assert.equal(await kept(id), 0);
+    const by_session = await create();
+    const body = { extras: { simulator: { session: "approved" } } };
+    const session = await shop.call("POST", `/subscriptions/${by_session}/session?synchronized`, { body });
+    assert.deepEqual([session.body.state, await kept(by_session)], ["active", 0]);
+  });
+
+  test("is charged by its card where the acquirer has given no reference, and not at all where it keeps none", async () => {
+    const id = await active();
+    await app.services.pool.query("UPDATE operations SET acquirer_reference = NULL WHERE transaction_id = $1", [id]);
+    const paid = await charge(id, { amount: 100, order_id: orderId(), auto_capture: true });
+    assert.deepEqual([paid.status, paid.body.state, paid.body.balance], [200, "processed", 100], paid.text);
+    const declined = await active("1000000000000065");
+    await app.services.pool.query("UPDATE operations SET acquirer_reference = NULL WHERE transaction_id = $1", [
+      declined,
+    ]);
+    assert.equal((await charge(declined, { amount: 100, order_id: orderId() })).body.accepted, false);
+    await app.services.pool.query("DELETE FROM vault WHERE card_id = $1", [id]);
+    const refused = await charge(id, { amount: 100, order_id: orderId() });
+    assert.deepEqual([refused.status, refused.body.message], [400, message]);
+  });
+
+  test("of a closed account keeps nothing", async () => {
+    const other = await app.newAccount();
+    const body = { order_id: orderId(), currency: "DKK", description: "Tea" };
+    const made = await other.call("POST", "/subscriptions", { body });
+    await other.call("POST", `/subscriptions/${made.body.id}/authorize?synchronized`, {
+      body: { amount: 0, card: card() },
+    });
+    const of_account = "SELECT FROM vault WHERE account_id = $1";
+    assert.equal((await app.services.pool.query(of_account, [other.id])).rowCount, 1);
+    assert.equal((await other.owner("DELETE", "/account")).status, 204);
+    assert.equal((await app.services.pool.query(of_account, [other.id])).rowCount, 0);
+  });
+
   test("answers 202 with the operation's address, and 404 for what is another account's", async () => {
     const id = await create();
     const answer = await shop.call("POST", `/subscriptions/${id}/authorize`, { body: { amount: 100, card: card() } });

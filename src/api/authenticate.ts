@@ -63,6 +63,7 @@ function decodeBasic(header: string): { user: string; password: string } | null 
 type Wanted = {
   readonly scope: Scope;
   readonly permission: boolean;
+  readonly charges: boolean;
   readonly method: Method;
   /** As declared: `/payments/:id`. */
   readonly path: string;
@@ -93,6 +94,7 @@ export async function authorize(credentials: Credentials, wanted: Wanted, contex
   const asks = scope === "merchant" || scope === "user_or_merchant" || wanted.permission;
   if (asks && !may(agreement, wanted.method, wanted.path)) throw forbidden(wanted);
   const account = await context.directory.account(agreement.account_id);
+  if (wanted.charges && account.suspended_at !== null) throw notAuthorized("Account is suspended");
   return { agreement, account, user };
 }
 

@@ -74,6 +74,8 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly optional?: true;
   /** For `anonymous` and `user_or_merchant`: an agreement must still have the permission. */
   readonly permission?: true;
+  /** Takes a shopper's money, or begins to: refused while the account is suspended. */
+  readonly charges?: boolean;
   /** JSON null clears a nullable value (PATCH). */
   readonly nulls?: true;
   /**

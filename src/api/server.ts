@@ -171,6 +171,7 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
       {
         scope: endpoint.scope,
         permission: endpoint.permission ?? false,
+        charges: endpoint.charges ?? false,
         method: endpoint.method,
         path: endpoint.path,
         account_header: one(headers["coolpay-account-id"]),

@@ -12,7 +12,16 @@ import { wireTime } from "../services/present.ts";
 import { type CardToken, newToken } from "../services/vault.ts";
 import { affected, card, created, keyOf, shown } from "./kinds.ts";
 import { CardLinkInput, linksOf } from "./links.ts";
-import { acquiring, cardSource, following, fraudReportOf, operationReadOf, pay, resumed } from "./operations.ts";
+import {
+  acquiring,
+  cardSource,
+  eraseOf,
+  following,
+  fraudReportOf,
+  operationReadOf,
+  pay,
+  resumed,
+} from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, patched, variables } from "./transaction-fields.ts";
 import { listed, transactionFilters } from "./transaction-lists.ts";
@@ -58,6 +67,7 @@ export const cards: Endpoint[] = [
   post("/cards", {
     summary: "Create a card, to be saved by its authorization",
     scope: "merchant",
+    charges: true,
     input: Type.Object(variables, { examples: [{}] }),
     output: { 201: CardShape },
     handle: async (request) => {
@@ -88,6 +98,7 @@ export const cards: Endpoint[] = [
     summary: "Save a card",
     description: "Number and expiry rest sealed until the card is cancelled; the CVD is not kept.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: CardShape, 202: CardShape },
@@ -106,6 +117,7 @@ export const cards: Endpoint[] = [
     summary: "Make a token that pays with the card once",
     description: "As `card[token]` of an authorization.",
     scope: "merchant",
+    charges: true,
     input: Type.Object({}),
     output: { 202: CardTokenShape },
     handle: async (request) => {
@@ -119,5 +131,6 @@ export const cards: Endpoint[] = [
     },
   }),
   fraudReportOf(card),
+  eraseOf(card),
   operationReadOf(card),
 ];

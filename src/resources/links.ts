@@ -95,6 +95,7 @@ export const linksOf = (kind: Kind, input: TObject): Endpoint[] => [
     summary: `Create or replace ${kind.name}'s link to the payment window`,
     description: "The address stays the same until the link is deleted.",
     scope: "merchant",
+    charges: true,
     input,
     output: { 200: LinkUrlShape },
     handle: async (request) => {

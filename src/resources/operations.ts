@@ -24,6 +24,7 @@ import { begin, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
 import { presentOperationOf, presentTransaction, wireTime } from "../services/present.ts";
+import { erase } from "../services/retention.ts";
 import type { Services } from "../services/services.ts";
 import { settledTransaction } from "../services/settled.ts";
 import { affected, type Kind, keyOf, shown } from "./kinds.ts";
@@ -96,6 +97,7 @@ export const following = (kind: Kind, verb: OperationType, summary: string, inpu
   post(`/${kind.folder}/:id/${verb}`, {
     summary,
     scope: "merchant",
+    charges: verb === "capture" || verb === "renew",
     asynchronous: true,
     input,
     output: { 200: kind.shape, 202: kind.shape },
@@ -221,6 +223,18 @@ export const fraudReportOf = (kind: Kind): Endpoint =>
       const { fraud_report_description: description, fraud_reported_at: created_at } = metadata;
       return { status: 202, body: { description, created_at } };
     },
+  });
+
+export const eraseOf = (kind: Kind): Endpoint =>
+  post(`/${kind.folder}/:id/erase`, {
+    summary: `Erase what tells of a person from ${kind.name}`,
+    description:
+      "Names, addresses, IP, nin, variables and the link go, here and in callbacks and activity; amounts stay. For good.",
+    scope: "merchant",
+    input: Type.Object({}),
+    output: { 200: kind.shape },
+    handle: async (request) => shown(request, await erase(request.services, request.actor, keyOf(kind, request))),
+    resume: async (request, effect) => shown(request, await affected(kind, request, effect)),
   });
 
 export const operationReadOf = (kind: Kind): Endpoint =>

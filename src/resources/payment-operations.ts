@@ -11,6 +11,7 @@ import { keyOf, payment } from "./kinds.ts";
 import {
   acquiring,
   cardSource,
+  eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
@@ -67,6 +68,7 @@ export const paymentOperations = [
   post("/payments/:id/authorize", {
     summary: "Authorize a payment",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: PaymentShape, 202: PaymentShape },
@@ -83,6 +85,7 @@ export const paymentOperations = [
     summary: "Start a session at the acquirer",
     description: "For methods that send the shopper elsewhere: the operation's `data` says where to.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Session,
     output: { 200: PaymentShape, 202: PaymentShape },
@@ -101,6 +104,7 @@ export const paymentOperations = [
   following(payment, "cancel", "Cancel an authorization", Type.Object({})),
   following(payment, "renew", "Renew an authorization", Type.Object({})),
   fraudReportOf(payment),
+  eraseOf(payment),
   operationReadOf(payment),
   operationAbortOf(payment),
 ];

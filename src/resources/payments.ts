@@ -48,6 +48,7 @@ export const payments = [
     summary: "Create a payment",
     description: "Nothing is authorized yet: that takes a link, a session or `authorize`.",
     scope: "merchant",
+    charges: true,
     input: Create,
     output: { 201: PaymentShape },
     handle: async (request) => {

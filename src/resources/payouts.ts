@@ -10,7 +10,7 @@ import { create, find } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
-import { acquiring, cardSource, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
+import { acquiring, cardSource, eraseOf, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, operations_size, patched, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
@@ -30,6 +30,7 @@ export const payouts: Endpoint[] = [
   post("/payouts", {
     summary: "Create a payout",
     scope: "merchant",
+    charges: true,
     input: Type.Object(
       { order_id, currency: currencyField(), ...variables, text_on_statement: Type.Optional(text_on_statement()) },
       { examples: [{ order_id: "PO-1077", currency: "DKK" }] },
@@ -68,6 +69,7 @@ export const payouts: Endpoint[] = [
   post("/payouts/:id/credit", {
     summary: "Pay out to a card",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Type.Object(
       { amount: amountField(), ...acquiring, ...paid_with },
@@ -83,5 +85,6 @@ export const payouts: Endpoint[] = [
     },
     resume: resumed(payout),
   }),
+  eraseOf(payout),
   operationReadOf(payout),
 ];

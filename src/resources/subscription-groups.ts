@@ -155,6 +155,7 @@ export const subscriptionGroups = [
     description:
       "An auto-captured payment of the group's amount on each active one; order ids are the prefix and the subscription's id.",
     scope: "merchant",
+    charges: true,
     input: Type.Object(
       { order_id_prefix: text({ min: 1, max: prefix_max, pattern: /^[a-zA-Z0-9 ._-]*$/ }) },
       { examples: [{ order_id_prefix: "2026-11-" }] },

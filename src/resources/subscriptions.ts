@@ -23,6 +23,7 @@ import {
   answer,
   callbackUrl,
   cardSource,
+  eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
@@ -152,6 +153,7 @@ const subscriptionWrites = [
     summary: "Create a subscription",
     description: "It can be charged once it is authorized: by a link, a session or `authorize`.",
     scope: "merchant",
+    charges: true,
     input: Create,
     output: { 201: SubscriptionShape },
     handle: async (request) => {
@@ -194,7 +196,9 @@ const subscriptionWrites = [
 const subscriptionOperations = [
   post("/subscriptions/:id/authorize", {
     summary: "Authorize a subscription",
+    description: "The card's number and expiry rest sealed until the subscription is cancelled; the CVD is not kept.",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Authorize,
     output: { 200: SubscriptionShape, 202: SubscriptionShape },
@@ -204,13 +208,15 @@ const subscriptionOperations = [
       const verb = "authorize";
       const source = await cardSource(request, { kind, verb, input });
       const { amount, customer_ip, nin } = input;
-      return pay(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin });
+      const keep = source.card === null ? {} : { keep: source.card.data };
+      return pay(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin, ...keep });
     },
     resume: resumed(subscription),
   }),
   post("/subscriptions/:id/session", {
     summary: "Start a session at the acquirer",
     scope: "merchant",
+    charges: true,
     asynchronous: true,
     input: Session,
     output: { 200: SubscriptionShape, 202: SubscriptionShape },
@@ -230,6 +236,7 @@ const subscriptionOperations = [
     summary: "Charge a subscription",
     description: "Makes a payment of its own, which is captured and refunded as any other.",
     scope: "merchant",
+    charges: true,
     asynchronous: "always",
     input: Recurring,
     output: { 200: PaymentShape, 202: PaymentShape },
@@ -248,11 +255,12 @@ const subscriptionOperations = [
         text_on_statement: input.text_on_statement ?? null,
         variables: input.variables ?? {},
       });
-      return answer(request, { kind: payment, begun, performing: perform(services, begun, null) });
+      return answer(request, { kind: payment, begun, performing: perform(services, begun, begun.card) });
     },
     resume: resumed(payment),
   }),
   fraudReportOf(subscription),
+  eraseOf(subscription),
   operationReadOf(subscription),
   operationAbortOf(subscription),
 ];

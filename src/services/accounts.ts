@@ -17,6 +17,7 @@ import {
   lockAccount,
   updateSettings,
 } from "../storage/directory.ts";
+import { deleteSavedOf } from "../storage/vault.ts";
 import { activity, differences } from "./activity.ts";
 import { insertSystemUser, newKey, noteAgreement } from "./agreements.ts";
 import { mustBeBranding } from "./brandings.ts";
@@ -167,7 +168,7 @@ export async function rotatePrivateKey(services: Services, actor: Actor, account
   return key;
 }
 
-/** No key works any more; the books stay, and what was begun is still settled. Throws 404 when it is closed already. */
+/** No key works any more and no card is kept; the books stay, and what was begun is still settled. Throws 404 when it is closed already. */
 export const close = (services: Services, actor: Actor, account_id: number): Promise<number> =>
   changing(services, actor, {
     work: async (db) => {
@@ -177,6 +178,7 @@ export const close = (services: Services, actor: Actor, account_id: number): Pro
       if (row === null || row.closed_at !== null) throw notFound("Account", account_id);
       const ended = await agreementsOfAccount(db, account_id);
       await closeAccount(db, account_id, at);
+      await deleteSavedOf(db, account_id);
       for (const before of ended) await noteAgreement(db, actor, { action: "delete", before, after: null, at });
       await note(db, actor, { account_id, action: "delete", changes: { closed_at: [null, at.toISOString()] }, at });
       return account_id;

@@ -8,6 +8,7 @@
 
 import type { Order, Outcome, Verb } from "../acquirers/acquirer.ts";
 import type { Card } from "../domain/card.ts";
+import { closedByErasure } from "../domain/erasure.ts";
 import { nothing_suspicious, suspicions } from "../domain/fraud-rules.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import {
@@ -41,7 +42,7 @@ import {
   type Wish,
 } from "./operations.ts";
 import type { Actor, Claim, Services } from "./services.ts";
-import { forgetUnused, spend, vaultRow } from "./vault.ts";
+import { forgetUnused, keepsCard, spend, vaultRow } from "./vault.ts";
 
 // Longer than any acquirer may take to answer; what has not answered by then is found by the worker.
 export const ask_timeout_ms = 30_000;
@@ -55,6 +56,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     if (before === null) throw notFound(wish.type, wish.id);
     if (before.revision !== (wish.revision ?? before.revision)) throw new Refused("operation_pending", {});
     mustBeChargeable(wish.amount, before.currency);
+    if (closedByErasure(before, wish.verb)) throw new Refused("wrong_state", {});
     unless(decide(before, wish.verb, wish.amount));
     // Once tried, a transaction is bound to its mode; the caller saw an older state of it.
     const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
@@ -266,7 +268,7 @@ async function trySettle(
   if (committed === "key_taken") throw keyTaken();
   if (committed !== "done") return null;
   if (callbacks.length > 0) services.nudge();
-  if (next.type === "Card") await forgetUnused(services, next);
+  if (keepsCard(next)) await forgetUnused(services, next);
   if (capture === null) return next;
 
   await perform(services, { transaction: next, operation: capture }, null);

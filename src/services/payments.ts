@@ -145,6 +145,11 @@ export async function change(
   throw new Refused("unavailable", null, { retry_after_s: 1 });
 }
 
+/** What was erased takes nothing in again. */
+function mustHaveAPerson({ retented_at }: Transaction): void {
+  if (retented_at !== null) throw new Refused("wrong_state", {});
+}
+
 /** What the audit trail compares. The link's token is what lets a shopper pay: only that it changed is kept. */
 const shown = ({ body, link_token, group_ids }: Transaction) => ({
   ...body,
@@ -169,6 +174,7 @@ export const putLink = (
     key,
     action: "link",
     edit: (before) => {
+      mustHaveAPerson(before);
       mustBeChargeable(link.amount, before.currency);
       const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
       const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
@@ -214,6 +220,7 @@ export const patchTransaction = (
     key,
     action: "update",
     edit: (before) => {
+      mustHaveAPerson(before);
       const open = before.state === "initial" || before.state === "rejected";
       const variables = body.variables && merge ? merge(before.body.variables, body.variables) : body.variables;
       const wanted = { ...body, ...(variables && { variables }) };
@@ -248,6 +255,7 @@ export const reportFraud = (
     key,
     action: "fraud-report",
     edit: (before) => {
+      mustHaveAPerson(before);
       if (before.state === "initial") throw new Refused("wrong_state", {});
       const report = { fraud_reported: true, fraud_report_description: description, fraud_reported_at: at };
       return { body: { ...before.body, metadata: { ...before.body.metadata, ...report } } };

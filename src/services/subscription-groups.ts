@@ -18,10 +18,9 @@ import { activity, differences } from "./activity.ts";
 import { conflict, inOneCommit } from "./changing.ts";
 import { each } from "./each.ts";
 import { perform } from "./operate.ts";
-import type { Begun } from "./operations.ts";
 import { change, find } from "./payments.ts";
 import type { Actor, Services } from "./services.ts";
-import { beginRecurring } from "./subscriptions.ts";
+import { type BegunRecurring, beginRecurring } from "./subscriptions.ts";
 
 // Lists are read whole.
 const groups_max = 1_000;
@@ -168,7 +167,7 @@ export async function captureGroup(
     },
   });
   const unclaimed = { ...actor, claim: null };
-  const begun: Begun[] = [];
+  const begun: BegunRecurring[] = [];
   const results = new Map<number, Omit<GroupResult, "subscription_id">>();
   await each(members, {
     at_once: members_at_once,
@@ -189,7 +188,7 @@ export async function captureGroup(
     },
   });
   // Goes on after the answer; `perform` never throws.
-  void each(begun, { at_once: members_at_once, work: (one) => perform(services, one, null), failed: () => {} });
+  void each(begun, { at_once: members_at_once, work: (one) => perform(services, one, one.card), failed: () => {} });
   return members.map((subscription_id) => ({
     subscription_id,
     ...(results.get(subscription_id) ?? { status: 500, message: null }),

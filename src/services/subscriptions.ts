@@ -1,11 +1,13 @@
 // Payments that build on a subscription: a recurring payment begins with its operation, in one commit, and lives on its
 // own from then (reference: states, section 5).
 
+import type { Card } from "../domain/card.ts";
 import { Refused } from "../domain/refusal.ts";
 import { authorizationOf, derive, newBody, type OperationOptions, type Transaction } from "../domain/transaction.ts";
 import { type Begun, mustBeChargeable, newOperation, operationActivity } from "./operations.ts";
 import { born, store } from "./payments.ts";
 import type { Actor, Services } from "./services.ts";
+import { keptCard } from "./vault.ts";
 
 export type Recurring = {
   /** Minor units of the subscription's currency. */
@@ -21,18 +23,25 @@ export type Recurring = {
   readonly variables: Readonly<Record<string, unknown>>;
 };
 
-/** Makes the payment with its pending operation. Throws `wrong_state` unless the subscription is active. */
+/** `card`: the subscription's own, where its acquirer has given no reference to charge it by. */
+export type BegunRecurring = Begun & { readonly card: Card | null };
+
+/**
+ * Makes the payment with its pending operation. Throws `wrong_state` unless the subscription is active and can be charged.
+ */
 export async function beginRecurring(
   services: Services,
   actor: Actor,
   subscription: Transaction,
   wanted: Recurring,
-): Promise<Begun> {
+): Promise<BegunRecurring> {
   const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
   const { fee, order_id, options, callback_url, text_on_statement, variables } = wanted;
   const amount = wanted.amount + (fee ?? 0);
+  if (state !== "active") throw new Refused("wrong_state", {});
   const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
-  if (state !== "active" || authorization === null) throw new Refused("wrong_state", {});
+  const card = authorization === null ? await keptCard(services, subscription) : null;
+  if (authorization === null && card === null) throw new Refused("wrong_state", {});
   mustBeChargeable(amount, currency);
 
   const before = await born(services, {
@@ -52,7 +61,7 @@ export async function beginRecurring(
   const at = before.created_at;
   const wish = {
     ...{ account_id, type: before.type, id: before.id, verb: "recurring" as const },
-    ...{ amount, callback_url, acquirer, options: { ...options, authorization } },
+    ...{ amount, callback_url, acquirer, options: { ...options, ...(authorization !== null && { authorization }) } },
   };
   const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
   const operations = [operation];
@@ -73,5 +82,5 @@ export async function beginRecurring(
     services.running.delete(operation.reference);
     throw error;
   }
-  return { transaction, operation };
+  return { transaction, operation, card };
 }

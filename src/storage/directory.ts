@@ -203,6 +203,11 @@ export async function changePrivateKey(
   );
 }
 
+/** Null: it charges again. */
+export async function suspendAccount(db: Db, account_id: number, at: Date | null): Promise<void> {
+  await db.query("UPDATE accounts SET suspended_at = $2 WHERE id = $1", [account_id, at]);
+}
+
 /** Its books stay; nobody can act on it any more, and its API keys are gone. */
 export async function closeAccount(db: Db, account_id: number, at: Date): Promise<void> {
   await db.query("UPDATE accounts SET closed_at = $2 WHERE id = $1", [account_id, at]);

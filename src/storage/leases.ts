@@ -25,7 +25,8 @@ export async function registerProcess(pool: pg.Pool): Promise<number> {
 // still covers: who has too many gives them back (`$2`), as soon as nothing is under way in them.
 const beat_sql = `
   WITH seen AS (
-    INSERT INTO processes (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen_at = now()
+    INSERT INTO processes (id, master_key) VALUES ($1, $5)
+    ON CONFLICT (id) DO UPDATE SET seen_at = now(), master_key = excluded.master_key
   ), forgotten AS (
     DELETE FROM processes WHERE id <> $1 AND seen_at < now() - $4 * interval '1 ms'
   ), living AS (
@@ -45,14 +46,16 @@ export type Beat = {
   /** Slots to give back: those of an earlier answer that were `held` and not `mine`, and are not in use any more. */
   readonly release: readonly number[];
   readonly lease_ms: number;
+  /** Id of the master key that the process seals with; null: it seals nothing. */
+  readonly master_key: string | null;
 };
 
 /** Says that the process lives, renews the leases it holds and takes the free slots that belong to it. */
 export async function beat(
   pool: pg.Pool,
-  { process_id, release, lease_ms }: Beat,
+  { process_id, release, lease_ms, master_key }: Beat,
 ): Promise<readonly { readonly slot: number; readonly held: boolean; readonly mine: boolean }[]> {
-  const values = [process_id, release, lease_ms, Math.max(remembered_ms, lease_ms)];
+  const values = [process_id, release, lease_ms, Math.max(remembered_ms, lease_ms), master_key];
   // An answer later than the lease itself is of no use.
   const { rows } = await pool.query({ text: beat_sql, values, query_timeout: lease_ms } as pg.QueryConfig);
   return rows;

@@ -9,9 +9,6 @@ const folder = new URL("./migrations/", import.meta.url);
 // Any number that nobody else uses: "coolpay" in hexadecimal, cut to 31 bits.
 const lock_key = 0x6f6f6c70;
 
-// Made the table whose rows hold sealed API keys.
-const agreements_migration = "0001_foundation.sql";
-
 // PostgreSQL's own form of 15.0.
 const server_version_min = 150_000;
 
@@ -73,24 +70,6 @@ export async function missingMigrations(db: pg.Pool | pg.PoolClient): Promise<re
   throw new WrongDatabase(
     `The database is newer than this program: it holds migration ${unknown[0]}. Use the release that made it.`,
   );
-}
-
-/**
- * An API key of this database, sealed: who can open it has the right master key. Null where there is none yet. Throws
- * `WrongDatabase` when the database is of no use.
- */
-export async function oldestSealedKey(pool: pg.Pool): Promise<Buffer | null> {
-  const client = await reach(pool);
-  try {
-    const missing = await missingMigrations(client);
-    if (missing.includes(agreements_migration)) return null;
-    const { rows } = await client.query<{ key_sealed: Buffer }>(
-      "SELECT key_sealed FROM agreements WHERE key_sealed IS NOT NULL ORDER BY id LIMIT 1",
-    );
-    return rows[0]?.key_sealed ?? null;
-  } finally {
-    client.release();
-  }
 }
 
 /** Applies what is missing; answers how many that were. Throws `WrongDatabase` when the database is of no use. */

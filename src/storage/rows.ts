@@ -31,7 +31,7 @@ export type ActivityRow = {
   readonly created_at: Date;
 };
 
-/** A saved card, sealed. */
+/** The card that a Card or a subscription keeps, sealed. */
 export type VaultRow = {
   readonly bucket: number;
   /** Of the operation that saved it. */

@@ -169,7 +169,10 @@ export async function askAgainAt(pool: pg.Pool, key: KeyOfOperation, at: Date | 
   });
 }
 
-/** Transactions whose deadline or capture date has come. Not those where an operation is under way that must end first. */
+/**
+ * Transactions whose deadline or capture date has come. Not those where an operation is under way that must end first, nor
+ * the captures of suspended accounts, which wait.
+ */
 export async function dueTransactions(
   pool: pg.Pool,
   { slots, now, limit }: { slots: readonly number[]; now: Date; limit: number },
@@ -179,6 +182,7 @@ export async function dueTransactions(
     text: `SELECT t.account_id, t.type, t.id FROM transactions t
       WHERE t.due_at <= $2 AND t.bucket % ${slot_count} = ANY($1::int[]) AND NOT EXISTS (SELECT FROM operations o
         WHERE o.bucket = t.bucket AND o.transaction_id = t.id AND o.pending AND o.type <> 'session')
+        AND NOT (t.accepted AND EXISTS (SELECT FROM accounts a WHERE a.id = t.account_id AND a.suspended_at IS NOT NULL))
       ORDER BY t.due_at LIMIT $3`,
     values: [slots, now, limit],
   });

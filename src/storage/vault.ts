@@ -1,4 +1,4 @@
-// Rows of the vault and of the tokens that stand for its cards.
+// Rows of the vault (`card_id` names a Card or a subscription) and of the tokens that stand for its Cards.
 
 import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
@@ -32,11 +32,21 @@ export async function deleteSaved(
   });
 }
 
-/** Deletes what no approved operation saved, or saved of a card that was cancelled since: what a lost process left. */
+/** An account that is closed charges nobody any more. */
+export async function deleteSavedOf(db: Db, account_id: number): Promise<void> {
+  for (const table of ["vault", "card_tokens"])
+    await db.query(`DELETE FROM ${table} WHERE bucket = $1 AND account_id = $2`, [bucketOf(account_id), account_id]);
+}
+
+/**
+ * Deletes what no approved operation saved, or saved of what was cancelled since or whose account was closed: what a lost
+ * process left.
+ */
 export async function deleteUnused(pool: pg.Pool): Promise<void> {
-  await pool.query(`DELETE FROM vault v USING transactions t, operations o
+  await pool.query(`DELETE FROM vault v USING transactions t, operations o, accounts a
     WHERE t.bucket = v.bucket AND t.id = v.card_id AND o.bucket = v.bucket AND o.transaction_id = v.card_id
-      AND o.reference = v.reference AND NOT o.pending AND (o.status_code <> '20000' OR t.cancelled)`);
+      AND o.reference = v.reference AND NOT o.pending AND a.id = v.account_id
+      AND (o.status_code <> '20000' OR t.cancelled OR a.closed_at IS NOT NULL)`);
 }
 
 export async function insertToken(

@@ -1,7 +1,9 @@
-// Deadlines and capture dates: what happens to a transaction when its time has come. And what grows old is forgotten.
+// Deadlines and capture dates: what happens to a transaction when its time has come. And what grows old is forgotten or
+// erased.
 
 import { whenDue } from "../services/due.ts";
 import { each } from "../services/each.ts";
+import { eraseOld } from "../services/retention.ts";
 import type { Services } from "../services/services.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { dueTransactions } from "../storage/transactions.ts";
@@ -42,4 +44,14 @@ export const startForgetting = (services: Services): Loop =>
       await deleteUnused(services.pool);
       return false;
     },
+  });
+
+const retention_pause_ms = 600_000;
+
+export const startRetention = (services: Services, leases: Leases, months: number): Loop =>
+  startLoop({
+    name: "retention",
+    pause_ms: retention_pause_ms,
+    log: services.log,
+    round: (stopping) => eraseOld(services, { slots: leases.slots(), months, stopping }),
   });

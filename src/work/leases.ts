@@ -23,10 +23,15 @@ export type Leases = {
   readonly stop: () => Promise<void>;
 };
 
-type Options = { readonly pool: pg.Pool; readonly lease_ms?: number };
+type Options = {
+  readonly pool: pg.Pool;
+  readonly lease_ms?: number;
+  /** Id of the master key that this process seals with, told to the others. */
+  readonly masterKey?: () => string;
+};
 
 /** Registers this process and takes its share of the slots. Throws when the database cannot be reached. */
-export async function startLeases({ pool, lease_ms = default_lease_ms }: Options): Promise<Leases> {
+export async function startLeases({ pool, lease_ms = default_lease_ms, masterKey }: Options): Promise<Leases> {
   const process_id = await registerProcess(pool);
   const stopped = new AbortController();
   const in_use = new Map<number, number>();
@@ -38,7 +43,9 @@ export async function startLeases({ pool, lease_ms = default_lease_ms }: Options
     const asked_at = performance.now();
     // Only what was not offered when the question left: nobody can have begun something in it meanwhile.
     const release = leaving.filter((slot) => !in_use.has(slot));
-    const rows = (await beat(pool, { process_id, release, lease_ms })).filter(({ held }) => held);
+    const rows = (await beat(pool, { process_id, release, lease_ms, master_key: masterKey?.() ?? null })).filter(
+      ({ held }) => held,
+    );
     offered = rows.filter(({ mine }) => mine).map(({ slot }) => slot);
     leaving = rows.filter(({ mine }) => !mine).map(({ slot }) => slot);
     valid_until = asked_at + lease_ms * (1 - margin);

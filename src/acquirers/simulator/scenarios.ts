@@ -88,7 +88,10 @@ export function decide(verb: Verb, order: Order, { scenario, authorization }: Ba
 function decideAtOnce(verb: Verb, order: Order, { scenario, authorization }: Basis): Decision {
   // The simulator never approves a live card.
   if (scenario === "live") return rejected("Not a test card", "40110");
-  if (follows.has(verb)) {
+  // The merchant's own charge of a card that it keeps.
+  const by_card = verb === "recurring" && order.authorization === null && order.card !== null;
+  if (by_card && scenario === "recurring_rejected") return rejected("Rejected");
+  if (follows.has(verb) && !by_card) {
     return authorization === null ? rejected("Unknown authorization") : following(verb, order, authorization);
   }
   if (verb === "session") {
