@@ -1,7 +1,7 @@
 // What creating and changing transactions take alike.
 
 import { Type } from "typebox";
-import { integer, nullable, time } from "../api/fields.ts";
+import { integer, nullable, time, variables as variablesField } from "../api/fields.ts";
 import {
   ADDRESS,
   type AddressInput,
@@ -15,6 +15,8 @@ import type { Address, Body } from "../domain/transaction.ts";
 
 export const addresses = { invoice_address: Type.Optional(ADDRESS), shipping_address: Type.Optional(ADDRESS) };
 export const variables = { variables: Type.Optional(VARIABLES) };
+/** Of what is new. */
+export const new_variables = { variables: Type.Optional(variablesField({ default: {} })) };
 export const details = {
   ...addresses,
   ...variables,
