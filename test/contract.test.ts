@@ -24,6 +24,9 @@ const data = resolve(import.meta.dirname, "../../shared/reference/data/v10-contr
 
 const lineOf = ({ at, about, theirs, ours }: Finding): string => `${at}: ${about}: ${theirs} there, ${ours} here`;
 
+const isUnwanted = (finding: Finding): boolean => !wanted.some((one) => explains(one, finding));
+const isState = ({ name }: { readonly name: string }): boolean => name === "state";
+
 function compare(): void {
   const contract: Contract = JSON.parse(readFileSync(data, "utf8"));
   const names = contract.operations.map(nameOf);
@@ -43,7 +46,7 @@ function compare(): void {
   /** Notes what differs, and answers what nobody wanted. */
   function unwanted(findings: readonly Finding[]): string[] {
     found.push(...findings);
-    return findings.filter((finding) => !wanted.some((one) => explains(one, finding))).map(lineOf);
+    return findings.filter(isUnwanted).map(lineOf);
   }
 
   test("the data is whole", () => {
@@ -55,6 +58,44 @@ function compare(): void {
     const ours = reader(document);
     assert.deepEqual(unwanted(differencesIn(contract, ours)), []);
     console.log(`contract: ${names.filter((name) => ours.operations.has(name)).length} of ${names.length} operations`);
+    // Resources, conventions: common failures. The data has the special ones.
+    for (const [name, { responses }] of ours.operations)
+      for (const status of ["400", "401", "403", "406", "429"]) assert.ok(status in responses, `${name}: ${status}`);
+  });
+
+  test("what is missing or of another type is seen", async () => {
+    const document = (await app.anonymous("GET", "/openapi.json?version=v10")).body;
+    const { paths, components } = document;
+    const capture = paths["/payments/{id}/capture"].post;
+    const members = components.schemas.Payment.properties;
+    const ways: readonly (readonly [what: string, spoil: () => void])[] = [
+      ["operation", () => delete paths["/ping"].post],
+      ["status 202", () => delete capture.responses[202]],
+      ["parameter amount", () => delete capture.requestBody],
+      ["parameter id: type", () => Object.assign(capture.parameters[0].schema, { type: "string" })],
+      ["parameter state: words", () => paths["/payouts"].get.parameters.find(isState).schema.enum.pop()],
+      ["member balance", () => delete members.balance],
+      ["member fee: null", () => Object.assign(members, { fee: { type: "integer" } })],
+      ["member test_mode: type", () => Object.assign(members.test_mode, { type: "integer" })],
+    ];
+    for (const [, spoil] of ways) spoil();
+    const seen = new Set(
+      differencesIn(contract, reader(document))
+        .filter(isUnwanted)
+        .map(({ about }) => about),
+    );
+    assert.deepEqual(
+      ways.map(([what]) => what).filter((what) => !seen.has(what)),
+      [],
+    );
+    const body = { id: 2 ** 31, order_id: 7, state: "new", new_member: 1 };
+    const wrong = new Set(
+      differencesOf(contract, "GET /payments/{id}", body)
+        .filter(isUnwanted)
+        .map(({ about }) => about),
+    );
+    for (const what of ["member id: type", "member order_id: type", "member new_member", "answered member balance"])
+      assert.ok(wrong.has(what), what);
   });
 
   test("real answers have the members and types of the data and of our document, every operation once", async () => {

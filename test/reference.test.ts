@@ -104,7 +104,7 @@ const section_7: Readonly<Record<string, { query?: string; form?: string; callba
   "GET /payments": {
     query: `${each("date", "year month day hour minute", "integer")}\ntimestamp enum\nmin_time time\nmax_time time
       operations_size integer\naccepted boolean\norder_id string\nstate enum\nid integer\nacquirer enum
-      fraud_suspected boolean\npage integer\npage_size integer\nsort_by enum\nsort_dir enum\npage_key string`,
+      fraud_suspected enum\npage integer\npage_size integer\nsort_by enum\nsort_dir enum\npage_key string`,
   },
   "POST /payments": {
     form: `order_id! string\ncurrency! string\n${addresses}\nbranding_id integer\n${basket}\n${shipping}

@@ -270,7 +270,9 @@ function failures({ method, path, static: is_static, optional }: Endpoint): Json
     ...["400", "401", "403"],
     ...(path.includes(":") || optional ? ["404"] : []),
     "406",
-    ...(method === "GET" ? [] : ["409", "413", "415"]),
+    ...(method === "GET" ? [] : ["409"]),
+    // A body counts on GET too.
+    ...["413", "415"],
     ...(method === "PATCH" && path.endsWith("/operations/:operation_id") ? ["428"] : []),
     ...["429", "503"],
   ];

@@ -214,9 +214,9 @@ function missing(at: string, theirs: object, ours: object): Finding[] {
 
 const successes = ["200", "201", "202", "204"];
 
-function statusFindings(at: string, theirs: object, ours: object): Finding[] {
-  // The data has what is answered at 200, also where another status is the one that is sent.
-  const others = successes.slice(1).filter((status) => Object.hasOwn(theirs, status));
+function statusFindings(at: string, { theirs, ours, waits }: Record<"theirs" | "ours", object> & { waits: boolean }) {
+  // The data has what is answered at 200, also where another status is the one that is sent, unless somebody waited.
+  const others = waits ? [] : successes.slice(1).filter((status) => Object.hasOwn(theirs, status));
   const named = (status: string): string =>
     status === "200" && others.length > 0 ? `status 200 beside ${others}` : `status ${status}`;
   const only = (here: object, there: object) => Object.keys(here).filter((status) => !Object.hasOwn(there, status));
@@ -237,8 +237,10 @@ export function differencesIn(contract: Contract, ours: Reader): readonly Findin
       findings.push({ at, about: "operation", theirs: "there", ours: nothing });
       continue;
     }
-    findings.push(...parameterFindings(at, theirParameters(operation), ours.parametersOf(declared)));
-    findings.push(...statusFindings(at, operation.responses, declared.responses));
+    const parameters = ours.parametersOf(declared);
+    findings.push(...parameterFindings(at, theirParameters(operation), parameters));
+    const waits = parameters.has("synchronized");
+    findings.push(...statusFindings(at, { theirs: operation.responses, ours: declared.responses, waits }));
     const shape = operation.responses["200"] ?? null;
     const answers = successes.map((status) => ours.answerOf(declared, status)).filter(Boolean);
     if (shape !== null) for (const answer of answers) compare(shape, answer, at, "answer");
@@ -283,7 +285,9 @@ export function differencesOf(contract: Contract, at: string, body: unknown): re
 
   function lookInto(name: string, value: Readonly<Record<string, unknown>>): void {
     const members = objects[name] ?? {};
-    findings.push(...missing(name, members, value));
+    const only_ours = ({ theirs }: Finding): boolean => theirs === nothing;
+    for (const one of missing(name, members, value))
+      findings.push(only_ours(one) ? one : { ...one, about: `answered ${one.about}` });
     for (const [member, { type }] of Object.entries(members))
       if (Object.hasOwn(value, member)) look(type, value[member], name, `member ${member}: type`);
   }

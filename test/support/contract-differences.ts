@@ -23,6 +23,15 @@ const there = /^there$/;
 const some = /^(body|query|header)$/;
 const text = /^string$/;
 
+const list_paths = [
+  "acl-resources|activity|agreements|agreements/{id}/activity|brandings|cards|cryptography/keys|fees/formulas",
+  "fees/formulas/{acquirer}|fraud-rulesets|operational-status/acquirers|payouts|subscription-groups|subscriptions",
+  "subscriptions/{id}/payments",
+];
+const lists = new RegExp(
+  `^(GET /(${list_paths.join("|")})|POST /subscription-groups/{id}/capture)$`.replace(/[{}]/g, "\\$&"),
+);
+
 const statuses: readonly Difference[] = [
   {
     named: "What is made answers 201, what goes on 202, what is gone or put 204: 200 only names the object in the data",
@@ -61,7 +70,7 @@ const answers: readonly Difference[] = [
   {
     named: "A list is a list (the data lost the brackets of all but payments)",
     demanded_by: 'protocol.md section 6, "A list is a bare JSON array"',
-    at: /^(GET |POST \/subscription-groups\/\{id\}\/capture$)/,
+    at: lists,
     about: /^answer$/,
     theirs: /^"\w+"$/,
     ours: /^array$/,
@@ -94,19 +103,11 @@ const answers: readonly Difference[] = [
 
 const parameters: readonly Difference[] = [
   {
-    named: "The version is asked for by Accept-Version",
-    demanded_by: "protocol.md section 2, request headers",
-    about: /^parameter Accept-Version$/,
+    named: "The version is asked for by Accept-Version, and whatever writes takes an Idempotency-Key",
+    demanded_by: "protocol.md section 2, request headers; extensions.md section 7",
+    about: /^parameter (Accept-Version|Idempotency-Key)$/,
     theirs: none,
-    ours: some,
-  },
-  {
-    named: "Whatever writes takes an Idempotency-Key",
-    demanded_by: "extensions.md section 7",
-    at: /^(POST|PUT|PATCH|DELETE) /,
-    about: /^parameter Idempotency-Key$/,
-    theirs: none,
-    ours: some,
+    ours: /^header$/,
   },
   {
     named: "The callback's header has our name in the document; QuickPay's is taken too",
@@ -165,18 +166,10 @@ const parameters: readonly Difference[] = [
     ours: /^bambora clearhaus coinify .* viabill vipps$/,
   },
   {
-    named: "The spellings of before 2017 are still taken on links",
-    demanded_by: "protocol.md section 3, old parameter spellings",
-    at: /^PUT \/(payments|subscriptions|payouts)\/\{id\}\/link$/,
-    about: /^parameter (continueurl|cancelurl|callbackurl|autofee|autocapture)$/,
-    theirs: none,
-    ours: some,
-  },
-  {
-    named: "A card's link takes today's spelling too",
-    demanded_by: 'resources.md section 10, "accept the new one too"',
-    at: /^PUT \/cards\/\{id\}\/link$/,
-    about: /^parameter (continue_url|cancel_url|callback_url)$/,
+    named: "Links take the spellings of before 2017 and those of today",
+    demanded_by: 'protocol.md section 3, old spellings; resources.md section 10 (cards), "accept the new one too"',
+    at: /^PUT \/(payments|subscriptions|cards|payouts)\/\{id\}\/link$/,
+    about: /^parameter (continue_?url|cancel_?url|callback_?url|autofee|autocapture)$/,
     theirs: none,
     ours: some,
   },
@@ -251,13 +244,29 @@ const parameters: readonly Difference[] = [
 
 const members: readonly Difference[] = [
   {
-    named: "Types are those of real payloads and typed clients",
+    named: "What is a number or a boolean in real payloads is one",
     demanded_by:
-      "objects.md section 2 (callback_response_code int), 3 (is_3d_secure bool), 4 (deadline int), 13 (size int), 14 (id str)",
-    at: /^(Operation|CardOperation|Metadata|PaymentLink|BrandingResource|Activity)$/,
-    about: /^member (callback_response_code|is_3d_secure|deadline|size|id): type$/,
-    theirs: /^(boolean|string|integer)$/,
-    ours: /^(integer|boolean|string)$/,
+      "objects.md section 2 (callback_response_code int), section 3 (is_3d_secure bool), section 4 (deadline int)",
+    at: /^(Operation|CardOperation|Metadata|PaymentLink)$/,
+    about: /^member (callback_response_code|is_3d_secure|deadline): type$/,
+    theirs: /^(boolean|string)$/,
+    ours: /^(integer|boolean)$/,
+  },
+  {
+    named: "A file's size is a number",
+    demanded_by: 'objects.md section 13, "int inferred"',
+    at: /^BrandingResource$/,
+    about: /^member size: type$/,
+    theirs: text,
+    ours: /^integer$/,
+  },
+  {
+    named: "An activity's id is a text",
+    demanded_by: 'objects.md section 14, "use str"',
+    at: /^Activity$/,
+    about: /^member id: type$/,
+    theirs: /^integer$/,
+    ours: text,
   },
   {
     named: "A subscription has a list of basket lines, as a payment has",
@@ -329,7 +338,7 @@ const members: readonly Difference[] = [
     named: "Only a payment of a subscription has subscription_id",
     demanded_by: 'objects.md section 1, "only present on payments created by recurring"',
     at: /^Payment$/,
-    about: /^member subscription_id$/,
+    about: /^answered member subscription_id$/,
     theirs: there,
     ours: none,
   },
@@ -337,7 +346,7 @@ const members: readonly Difference[] = [
     named: "What a branding's files hold is left out unless asked for",
     demanded_by: "objects.md section 13 (resources[].data)",
     at: /^BrandingResource$/,
-    about: /^member data$/,
+    about: /^answered member data$/,
     theirs: there,
     ours: none,
   },
