@@ -136,6 +136,14 @@ describe("changing an acquirer's settings", () => {
     const sofort = { active: true, customer_number: 1, project_id: 2, api_key: "k" };
     assert.equal((await change("sofort", sofort)).body.gateway, true);
     assert.equal((await change("mobilepaysubscriptions", { active: true })).body.pending_status, 0);
+    const other = await app.newAccount();
+    const nets = { identification_code: "1", securepay: null };
+    const { body } = await other.owner("PATCH", "/account", {
+      body: { acquirer_settings: { teller: { identification_code: "1" }, nets, sofort: { project_id: 2 } } },
+    });
+    const { acquirer_settings: set } = body;
+    assert.deepEqual([set.teller.securepay, set.nets.securepay, set.sofort.gateway], [true, null, true]);
+    assert.equal(set.mobilepaysubscriptions.pending_status, null, "nothing was said of it");
   });
 
   test("what is wrong is told by name, and nothing is stored", async () => {

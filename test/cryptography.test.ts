@@ -1,12 +1,12 @@
 // Cryptography keys: real ones, of which only the public half ever leaves; their signing requests and certificates.
 
 import assert from "node:assert/strict";
-import { createHash, createPublicKey, type KeyObject, verify, webcrypto, X509Certificate } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, verify, X509Certificate } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { curve_names, encoded, encodings, subject_keys } from "../src/domain/cryptography.ts";
-import { x509Library } from "../src/services/x509.ts";
 import { type Client, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { certify } from "./support/certify.ts";
 import { newMember } from "./support/members.ts";
 
 let app: TestApp;
@@ -74,35 +74,6 @@ function readRequest(pem: string, digest: string) {
     return [oid?.content.toString("hex"), tags[value?.tag ?? 0], value?.content.toString("utf8")];
   });
   return { key, parts, is_signed: verify(digest, info.whole, key, signature.content.subarray(1)) };
-}
-
-/** A certificate over a public key, by somebody who signs anything. */
-async function certify(key: KeyObject, { days = 365 } = {}): Promise<string> {
-  const x509 = await x509Library();
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const signer = (await webcrypto.subtle.generateKey(algorithm, false, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
-  const rsa = key.asymmetricKeyType === "rsa";
-  const imported = await webcrypto.subtle.importKey(
-    "spki",
-    new Uint8Array(key.export({ type: "spki", format: "der" })),
-    rsa ? { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" } : algorithm,
-    true,
-    ["verify"],
-  );
-  const certificate = await x509.X509CertificateGenerator.create(
-    {
-      serialNumber: "01",
-      subject: "CN=Kop og Kande",
-      issuer: "CN=Anybody",
-      notBefore: new Date(Date.now() - 86_400_000),
-      notAfter: new Date(Date.now() + days * 86_400_000),
-      signingAlgorithm: algorithm,
-      publicKey: imported,
-      signingKey: signer.privateKey,
-    },
-    webcrypto as unknown as Parameters<typeof x509.X509CertificateGenerator.create>[1],
-  );
-  return `${certificate.toString("pem")}\n`;
 }
 
 function upload(content: string | Buffer, name = "file"): { body: FormData } {

@@ -470,6 +470,11 @@ describe("on authorize", () => {
         found.body.map((one: { id: number }) => one.id),
         [body.id],
       );
+      for (const path of ["/payments", "/subscriptions", "/cards"]) {
+        const opposite = await merchant.call("GET", `${path}?fraud_suspected=0`);
+        const errors = { fraud_suspected: ["does not have a valid value"] };
+        assert.deepEqual([opposite.status, opposite.body.errors], [400, errors], "there is no opposite");
+      }
       assert.deepEqual((await merchant.call("GET", `/payments/${body.id}`)).body.metadata, body.metadata);
     });
   });

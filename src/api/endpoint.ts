@@ -3,7 +3,7 @@
 
 import type { Static, TObject, TSchema } from "typebox";
 import type { Agreement, Method } from "../domain/access.ts";
-import { notFound } from "../domain/refusal.ts";
+import { notFound, Refused } from "../domain/refusal.ts";
 import type { Account, User } from "../services/directory.ts";
 import type { Actor, Services } from "../services/services.ts";
 import type { Files, UploadedFile } from "./body.ts";
@@ -59,6 +59,8 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly description?: string;
   readonly scope: S;
   readonly input: I;
+  /** What a parameter of the path may be, where it is one of a few words; `wordIn` reads it. */
+  readonly words?: Readonly<Record<string, readonly string[]>>;
   /** The answer's shape, by status; null: an empty body. */
   readonly output: Readonly<Partial<Record<200 | 201 | 202 | 204, TSchema | null>>>;
   /**
@@ -68,8 +70,11 @@ type Declaration<I extends TObject, S extends Scope> = {
   readonly asynchronous?: true | "always";
   /** Answers with its own media type, ignores Accept, and its errors have empty bodies. */
   readonly static?: true;
-  /** Takes a file: the multipart part `file`. Without one it is 400; who declares this finds it with `uploaded`. */
-  readonly file?: true;
+  /**
+   * Takes a file: the multipart part `file`. Without one it is 400; who declares this finds it with `uploaded`. `or_text`:
+   * what it holds may also be written into the parameter `file`, which is among `input` then.
+   */
+  readonly file?: true | "or_text";
   /** What the path names need not be there (404), although no parameter of the path says which it is. */
   readonly optional?: true;
   /** For `anonymous` and `user_or_merchant`: an agreement must still have the permission. */
@@ -117,4 +122,15 @@ export function idIn(path: Readonly<Record<string, string>>, what: string, name 
   const id = /^\d{1,10}$/.test(text) ? Number(text) : 0;
   if (id < 1 || id > id_max) throw notFound(what, text);
   return id;
+}
+
+/** The word in a path. Throws 400 for one that is not among `words`. */
+export function wordIn<const Word extends string>(
+  path: Readonly<Record<string, string>>,
+  name: string,
+  words: readonly Word[],
+): Word {
+  const word = words.find((one) => one === path[name]);
+  if (word === undefined) throw new Refused("validation", { [name]: ["does not have a valid value"] });
+  return word;
 }

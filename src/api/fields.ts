@@ -71,6 +71,10 @@ export const amountField = (extra: Extra = {}) =>
 /** `1 0 true false yes no on off`, any case. */
 export const flag = (extra: Extra = {}) => Type.Boolean(annotated(extra));
 
+/** A filter that is asked for or not: there is no opposite. */
+export const onlyTrue = (extra: Extra = {}) =>
+  Type.Unsafe<true>({ type: "boolean", enum: [true], ...annotated(extra) });
+
 /** One of these words, in exactly this spelling. */
 export const oneOf = <const Value extends string>(values: readonly Value[], extra: Extra = {}) =>
   Type.Unsafe<Value>({ type: "string", enum: [...values], ...annotated(extra) }) as TUnsafe<Value>;

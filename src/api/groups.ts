@@ -6,6 +6,7 @@ import { acquirer_names } from "../domain/acquirers.ts";
 import {
   amountField,
   date,
+  type Extra,
   email,
   flag,
   group,
@@ -135,6 +136,9 @@ export type NinInput = Static<typeof NIN>;
 export const PERSON = group({ first_name: optional_text(), last_name: optional_text(), email: optional_text() });
 export type PersonInput = Static<typeof PERSON>;
 
+/** Names of methods, as the window reads them: `creditcard,!jcb`. */
+export const paymentMethods = (extra: Extra = {}) => text({ max: payment_methods_max, ...extra });
+
 /** Of PUT `/payments/{id}/link`, in the spelling of today. */
 export const LINK = Type.Object({
   amount: amountField(),
@@ -143,7 +147,7 @@ export const LINK = Type.Object({
   continue_url: Type.Optional(httpUrl()),
   cancel_url: Type.Optional(httpUrl()),
   callback_url: Type.Optional(httpUrl()),
-  payment_methods: optional_text(payment_methods_max),
+  payment_methods: Type.Optional(paymentMethods()),
   auto_fee: Type.Optional(flag()),
   branding_id: Type.Optional(integer({ min: 1 })),
   google_analytics_tracking_id: optional_text(),

@@ -81,10 +81,10 @@ function note(errors: Errors, path: string, message: string): typeof wrong {
 function readerFor(schema: Schema, place: Place): Reader {
   const meant = schema.anyOf?.find(({ type }) => type !== "null");
   if (meant !== undefined) return readerFor(meant, place);
+  if (schema.type === "boolean") return flagReader(schema, place);
   if (schema.enum !== undefined) return wordReader(schema, place);
   if (schema.type === "string") return textReader(schema, place);
   if (schema.type === "integer" || schema.type === "number") return numberReader(schema, place);
-  if (schema.type === "boolean") return flagReader(schema, place);
   if (schema.type === "array") return listReader(schema, place);
   if (schema.type === "object")
     return schema.properties === undefined ? mapReader(schema, place) : groupReader(schema, place);
@@ -221,11 +221,11 @@ const flags: ReadonlyMap<string, boolean> = new Map([
   ...["0", "false", "no", "off"].map((word) => [word, false] as const),
 ]);
 
-function flagReader({ "x-message": message = messages.invalid }: Schema, { path }: Place): Reader {
+function flagReader({ enum: words, "x-message": message = messages.invalid }: Schema, { path }: Place): Reader {
   return (value, errors) => {
-    if (typeof value === "boolean") return value;
     const meant = isScalar(value) ? flags.get(String(value).toLowerCase()) : undefined;
-    return meant ?? note(errors, path, message);
+    if (meant === undefined) return note(errors, path, message);
+    return words === undefined || words.includes(meant) ? meant : note(errors, path, messages.not_in_list);
   };
 }
 

@@ -115,14 +115,14 @@ type Context = {
 
 function operation(endpoint: Endpoint, context: Context): Json {
   const { version, speech, schemas, groups } = context;
-  const { method, path, summary, description, scope, asynchronous } = endpoint;
+  const { method, path, summary, description, scope, asynchronous, words = {} } = endpoint;
   const waits = waitsIn(version, endpoint);
   const output = asynchronous && !waits ? { 202: endpoint.output[202] } : endpoint.output;
   const input = speech.input(`${method} ${path}`, endpoint.input) as TObject;
   const in_query = method === "GET" || method === "DELETE";
   const has_input = Object.keys(input.properties).length > 0;
   const parameters = [
-    ...pathParameters(path),
+    ...pathParameters(path, words),
     ...(in_query ? queryParameters(input, schemas) : []),
     ...(waits ? [synchronized_parameter] : []),
     ...(endpoint.asynchronous || path.endsWith("/fraud-report") ? [callback_parameter] : []),
@@ -142,24 +142,26 @@ function operation(endpoint: Endpoint, context: Context): Json {
   };
 }
 
-// What is named by a ulid; all else has numbers.
-const text_ids = /^\/(activity|callbacks)\//;
+// What is named by a ulid, and cards, whose numbers are texts in paths (reference: resources, section 10).
+const text_ids = /^\/(activity|callbacks|cards)\//;
 
-// Names in paths that are words.
-const word_names: readonly string[] = ["acquirer", "payment_method"];
+// Names in paths that are texts.
+const text_names: readonly string[] = ["payment_method"];
 
 const idSchema = (path: string, name = ""): Json =>
-  text_ids.test(path) || word_names.includes(name)
+  (text_ids.test(path) && name === "id") || text_names.includes(name)
     ? { type: "string" }
     : { type: "integer", minimum: 1, maximum: 2 ** 31 - 1 };
 
-const pathParameters = (path: string): Json[] =>
+const wordSchema = (words: readonly string[] | undefined): Json | undefined => words && { type: "string", enum: words };
+
+const pathParameters = (path: string, words: Readonly<Record<string, readonly string[]>>): Json[] =>
   [...path.matchAll(/([:*])(\w+)/g)].map(([, sign, name]) => ({
     name,
     in: "path",
     required: true,
     ...(sign === "*" ? { description: "All that is left of the path, slashes included" } : {}),
-    schema: sign === "*" ? { type: "string" } : idSchema(path, name),
+    schema: sign === "*" ? { type: "string" } : (wordSchema(words[name ?? ""]) ?? idSchema(path, name)),
   }));
 
 const versionParameter = ({ name }: Version): Json => ({
@@ -212,19 +214,19 @@ function queryParameters({ properties, ...input }: TObject, schemas: Map<string,
 
 const file_schema = { type: "string", format: "binary" };
 
-/** A file travels in multipart only. */
-function fileBody(input: TObject, schemas: Map<string, Json>): Json {
-  const { properties = {}, required = [] } = referenced(input, schemas) as { properties?: Json; required?: string[] };
-  const schema = {
-    type: "object",
-    required: ["file", ...required],
-    properties: { file: file_schema, ...properties },
-  };
-  return { required: true, content: { "multipart/form-data": { schema } } };
+/** A file travels in multipart only, unless it may be written as a text. */
+function fileBody({ input, file }: Endpoint, schemas: Map<string, Json>): Json {
+  const read = referenced(input, schemas) as { properties?: Json; required?: string[] };
+  const { properties = {}, required = [] } = read;
+  const all = ["file", ...required];
+  const schema = { type: "object", required: all, properties: { ...properties, file: file_schema } };
+  const as_text = { schema: { ...read, required: all } };
+  const other = { "application/json": as_text, "application/x-www-form-urlencoded": as_text };
+  return { required: true, content: { "multipart/form-data": { schema }, ...(file === "or_text" ? other : {}) } };
 }
 
-function requestBody({ file }: Endpoint, input: TObject, schemas: Map<string, Json>): Json {
-  if (file === true) return fileBody(input, schemas);
+function requestBody(endpoint: Endpoint, input: TObject, schemas: Map<string, Json>): Json {
+  if (endpoint.file !== undefined) return fileBody(endpoint, schemas);
   const schema = referenced(input, schemas);
   const required = ((input.required ?? []) as readonly string[]).length > 0;
   // Unless told, a generated client would write a group into a form as JSON.
@@ -274,7 +276,9 @@ function failures({ method, path, static: is_static, optional }: Endpoint): Json
     ...["400", "401", "403"],
     ...(path.includes(":") || optional ? ["404"] : []),
     "406",
-    ...(method === "GET" ? [] : ["409", "413", "415"]),
+    ...(method === "GET" ? [] : ["409"]),
+    // A body counts on GET too.
+    ...["413", "415"],
     ...(method === "PATCH" && path.endsWith("/operations/:operation_id") ? ["428"] : []),
     ...["429", "503"],
   ];

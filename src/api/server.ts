@@ -243,7 +243,8 @@ function answered(
     url: { path, query },
   } as AnyRequest;
   const run = async (): Promise<Answer> => {
-    const no_file = endpoint.file === true && body.files.file === undefined ? { file: [messages.missing] } : null;
+    const has_file = body.files.file !== undefined || (endpoint.file === "or_text" && value.file !== undefined);
+    const no_file = endpoint.file === undefined || has_file ? null : { file: [messages.missing] };
     if (errors !== null || no_file !== null) throw new Refused("validation", { ...errors, ...no_file });
     if (endpoint.asynchronous && callback_url !== null && !isHttpUrl(callback_url)) {
       throw new Refused("validation", { "CoolPay-Callback-Url": ["is invalid"] });

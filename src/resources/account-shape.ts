@@ -1,24 +1,30 @@
 // The Merchant object (reference: objects, section 9) and the parameters that change it (resources, section 4).
 
 import { type TSchema, Type } from "typebox";
-import { email, flag, httpUrl, integer, json, list, nullable, text, time } from "../api/fields.ts";
+import { type Extra, email, flag, httpUrl, integer, json, list, nullable, text, time } from "../api/fields.ts";
 import { pci_levels } from "../domain/account.ts";
-import { acquirer_settings, allAcquirerSettings, type SettingKind } from "../domain/acquirer-settings.ts";
+import {
+  acquirer_settings,
+  allAcquirerSettings,
+  default_settings,
+  type SettingKind,
+} from "../domain/acquirer-settings.ts";
 import { type AcquirerName, acquirer_names } from "../domain/acquirers.ts";
 import type { Account } from "../services/directory.ts";
 import { wireTime } from "../services/present.ts";
+import { acquirer_shapes } from "./acquirer-shape.ts";
 import { isEmptied } from "./lists.ts";
 
 const text_max = 255;
 const urls_max = 20;
 const setting_max = 10_000;
 
-const setting_fields: Readonly<Record<Exclude<SettingKind, "given">, () => TSchema>> = {
-  flag: () => flag(),
-  text: () => text({ max: text_max }),
-  secret: () => text({ max: setting_max }),
-  integer: () => integer({ min: 0 }),
-  texts: () => list(text({ max: 10 }), { max: 200 }),
+const setting_fields: Readonly<Record<Exclude<SettingKind, "given">, (extra: Extra) => TSchema>> = {
+  flag,
+  text: (extra) => text({ max: text_max, ...extra }),
+  secret: (extra) => text({ max: setting_max, ...extra }),
+  integer: (extra) => integer({ min: 0, ...extra }),
+  texts: (extra) => list(text({ max: 10 }), { max: 200, ...extra }),
 };
 
 const optionals = (fields: Readonly<Record<string, TSchema>>) =>
@@ -33,7 +39,9 @@ export const settingsOf = (acquirer: AcquirerName, required: readonly string[] =
     Object.fromEntries(
       Object.entries(acquirer_settings[acquirer]).flatMap(([name, kind]): [string, TSchema][] => {
         if (kind === "given") return [];
-        const field = acquirer === "clearhaus" && name === "api_key" ? emptiable_key() : setting_fields[kind]();
+        const preset = default_settings[acquirer]?.[name];
+        const extra: Extra = preset === undefined ? {} : { default: preset };
+        const field = acquirer === "clearhaus" && name === "api_key" ? emptiable_key() : setting_fields[kind](extra);
         return [[name, required.includes(name) ? field : Type.Optional(nullable(field))]];
       }),
     ),
@@ -86,18 +94,42 @@ export function accountChange<I extends Input>(input: I, params: Readonly<Record
 }
 
 const or_null = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
+const text_or_null = () => or_null(Type.String());
+const time_or_null = () => or_null(Type.String({ format: "date-time" }));
 const map = () => Type.Object({}, { additionalProperties: true });
+const all = (names: readonly string[], shape: () => TSchema) =>
+  Object.fromEntries(names.map((name) => [name, shape()]));
+
+const AddressShape = Type.Object(all(address_names, text_or_null), { title: "Address" });
+const PciShape = Type.Object(all(pci_levels, Type.Boolean), { title: "PciSettings" });
+const EconomicShape = Type.Object(
+  { active: Type.Boolean(), agreement: text_or_null(), agreement_token: text_or_null() },
+  { title: "IntegrationSettingsEconomic" },
+);
+const IntegrationShape = Type.Object({ economic: EconomicShape }, { title: "IntegrationSettings" });
+const ResellerShape = Type.Object(
+  {
+    id: Type.Integer(),
+    name: Type.String(),
+    support_email: text_or_null(),
+    default_branding_id: or_null(Type.Integer()),
+    default_payment_methods: text_or_null(),
+  },
+  { title: "MerchantReseller" },
+);
+// Left out where they may not be read.
+const AcquirersShape = Type.Partial(Type.Object(acquirer_shapes));
 
 export const MerchantShape = Type.Object(
   {
     id: Type.Integer(),
     type: Type.Literal("Merchant"),
     shop_name: Type.String(),
-    shop_url: or_null(Type.String()),
+    shop_url: text_or_null(),
     shop_urls: Type.Array(Type.String()),
     contact_email: Type.String(),
-    callback_url: or_null(Type.String()),
-    shopsystem: or_null(Type.String()),
+    callback_url: text_or_null(),
+    shopsystem: text_or_null(),
     timezone: Type.String(),
     locale: Type.String(),
     autofee: Type.Boolean(),
@@ -105,17 +137,17 @@ export const MerchantShape = Type.Object(
     default_branding_id: or_null(Type.Integer()),
     default_branding_config: map(),
     default_payment_language: Type.String(),
-    default_payment_methods: or_null(Type.String()),
-    default_text_on_statement: or_null(Type.String()),
-    customer_address: map(),
-    billing_address: map(),
-    acquirer_settings: map(),
-    integration_settings: map(),
-    pci: map(),
-    reseller: map(),
+    default_payment_methods: text_or_null(),
+    default_text_on_statement: text_or_null(),
+    customer_address: AddressShape,
+    billing_address: AddressShape,
+    acquirer_settings: AcquirersShape,
+    integration_settings: IntegrationShape,
+    pci: PciShape,
+    reseller: ResellerShape,
     created_at: Type.String({ format: "date-time" }),
-    suspended_at: or_null(Type.String()),
-    logging_stops_at: or_null(Type.String()),
+    suspended_at: time_or_null(),
+    logging_stops_at: time_or_null(),
   },
   { title: "Merchant" },
 );

@@ -12,7 +12,7 @@ const AclResourceShape = Type.Object(
     account_type: Type.String(),
     resource: Type.String(),
     description: Type.String(),
-    actions: Type.Array(Type.String()),
+    actions: Type.Array(Type.Enum(["GET", "POST", "PUT", "PATCH", "DELETE"])),
   },
   { title: "AclResource" },
 );

@@ -23,13 +23,11 @@ import {
   resumed,
 } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { bodyOf, patched, variables } from "./transaction-fields.ts";
-import { listed, transactionFilters } from "./transaction-lists.ts";
+import { bodyOf, new_variables, patched, variables } from "./transaction-fields.ts";
+import { fraud_suspected, listed } from "./transaction-lists.ts";
 import { CardShape, CardTokenShape } from "./transaction-shapes.ts";
 
 const sorting: Sorting<"id"> = { sorts: { id: "number" }, sort_by: "id", sort_dir: "desc" };
-
-const { fraud_suspected } = transactionFilters([]);
 
 const { cvd, issued_to, brand, status, eci, xav, cavv } = CARD.properties;
 
@@ -68,7 +66,7 @@ export const cards: Endpoint[] = [
     summary: "Create a card, to be saved by its authorization",
     scope: "merchant",
     charges: true,
-    input: Type.Object(variables, { examples: [{}] }),
+    input: Type.Object(new_variables, { examples: [{}] }),
     output: { 201: CardShape },
     handle: async (request) => {
       const { services, actor, account, input } = request;

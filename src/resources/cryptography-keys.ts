@@ -235,14 +235,13 @@ const certificates = [
     summary: "Put a key's certificate",
     description: "PEM or DER; it must belong to the key. What signed it may follow it.",
     scope: "merchant",
-    input: Type.Object({
-      file: Type.Optional(text({ max: certificate_bytes_max, description: "Needed: a file, or its text" })),
-    }),
+    file: "or_text",
+    input: Type.Object({ file: Type.Optional(text({ max: certificate_bytes_max, description: "PEM" })) }),
     output: { 204: null },
     handle: async (request) => {
       const { services, actor, files, input } = request;
-      const bytes = files.file?.bytes ?? (input.file === undefined ? undefined : Buffer.from(input.file));
-      if (bytes === undefined || bytes.length === 0) throw refused("file", undefined);
+      const bytes = files.file?.bytes ?? Buffer.from(input.file ?? "");
+      if (bytes.length === 0) throw refused("file", undefined);
       await putCertificate(services, actor, { ...keyOf(request), bytes });
       return { status: 204 };
     },

@@ -1,7 +1,7 @@
 // What acquirers take for a payment, and the formulas that say so (reference: resources, section 12).
 
 import { Type } from "typebox";
-import { type AnyRequest, del, get, patch, post, type Reply } from "../api/endpoint.ts";
+import { type AnyRequest, del, get, patch, post, type Reply, wordIn } from "../api/endpoint.ts";
 import { amountField, group, oneOf, text } from "../api/fields.ts";
 import { CARD } from "../api/groups.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
@@ -57,15 +57,11 @@ const Calculate = Type.Object(
 
 const not_valid = "does not have a valid value";
 
-function acquirerIn({ acquirer }: Readonly<Record<string, string>>): AcquirerName {
-  const known = acquirer_names.find((name) => name === acquirer);
-  if (known === undefined) throw new Refused("validation", { acquirer: [not_valid] });
-  return known;
-}
+const words = { acquirer: acquirer_names };
 
 /** The acquirer and its method that the path names. Throws 400 for what there is not. */
 function pricedIn(path: Readonly<Record<string, string>>): Priced {
-  const acquirer = acquirerIn(path);
+  const acquirer = wordIn(path, "acquirer", acquirer_names);
   const method = methodNamed(acquirer, path.payment_method ?? "");
   if (method === null) throw new Refused("validation", { payment_method: [not_valid] });
   return { acquirer, method };
@@ -111,10 +107,11 @@ const formulas = [
   get("/fees/formulas/:acquirer", {
     summary: "List an acquirer's fee formulas",
     scope: "merchant",
+    words,
     input: Type.Object({}),
     output: { 200: Type.Array(FeeFormulaShape) },
     handle: async ({ services, account, path }) => {
-      const acquirer = acquirerIn(path);
+      const acquirer = wordIn(path, "acquirer", acquirer_names);
       return { status: 200, body: await listFormulas(services, account.id, (name) => name === acquirer) };
     },
   }),
@@ -122,6 +119,7 @@ const formulas = [
     summary: "Read a fee formula",
     description: "`standard`: the account has not written its own. A method may name a country: `mastercard-dk`.",
     scope: "merchant",
+    words,
     input: Type.Object({}),
     output: { 200: FeeFormulaShape },
     handle: shown,
@@ -130,6 +128,7 @@ const formulas = [
     summary: "Write a fee formula",
     description: grammar,
     scope: "merchant",
+    words,
     input: Type.Object(
       { formula: Type.Optional(text({ min: 1, max: formula_length_max, description: grammar })) },
       { examples: [{ formula: "70 + 1.45%" }] },
@@ -147,6 +146,7 @@ const formulas = [
   del("/fees/formulas/:acquirer/:payment_method", {
     summary: "Return to the standard fee formula",
     scope: "merchant",
+    words,
     input: Type.Object({}),
     output: { 204: null },
     handle: async (request) => {
@@ -196,6 +196,7 @@ export const feeEndpoints = [
   post("/fees/:acquirer/:payment_method", {
     summary: "Calculate the fee of a payment method",
     scope: "merchant",
+    words,
     input: Type.Object({ amount: amountField() }, { examples: [{ amount: 10_000 }] }),
     output: { 200: CalculatedFeeShape },
     handle: async (request) => {

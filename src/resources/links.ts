@@ -3,7 +3,7 @@
 import { type TObject, Type } from "typebox";
 import { type AnyRequest, del, type Endpoint, put, type Reply } from "../api/endpoint.ts";
 import { integer } from "../api/fields.ts";
-import { LINK, type LinkInput } from "../api/groups.ts";
+import { LINK, type LinkInput, paymentMethods } from "../api/groups.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import type { Link, Transaction } from "../domain/transaction.ts";
 import { mustBeBranding } from "../services/brandings.ts";
@@ -34,7 +34,12 @@ const plain = {
   ...{ google_analytics_tracking_id, google_analytics_client_id, continue_url, cancel_url, callback_url },
 };
 export const PayoutLinkInput = Type.Object({ amount: LINK.properties.amount, ...plain }, { examples });
-export const CardLinkInput = Type.Object(plain, { examples: [{ continue_url: "https://shop.example/saved" }] });
+// What a card's link offers unless it says otherwise (reference: resources, section 10).
+const card_methods = "creditcard";
+export const CardLinkInput = Type.Object(
+  { ...plain, payment_methods: Type.Optional(paymentMethods({ default: card_methods })) },
+  { examples: [{ continue_url: "https://shop.example/saved" }] },
+);
 
 type Asking = AnyRequest<"merchant"> & { readonly input: Partial<LinkInput> };
 
@@ -47,9 +52,6 @@ async function agreementFor({ services, account }: Asking, wanted: number | unde
   if (agreement === undefined) throw new Refused("validation", { agreement_id: ["is invalid"] });
   return agreement.id;
 }
-
-// What a card's link offers unless it says otherwise (reference: resources, section 10).
-const card_methods = "creditcard";
 
 async function linkOf(kind: Kind, request: Asking): Promise<Link & { readonly amount: number | null }> {
   const { services, account, version, input } = request;
@@ -89,6 +91,9 @@ const linked = (transaction: Transaction, { services }: Pick<AnyRequest, "servic
   body: { url: linkUrl(transaction, services.addresses) },
 });
 
+/** 204, but 200 of a card's: both with nothing in it (reference: resources, sections 7.6 and 10). */
+const unlinked = ({ type }: Kind): { readonly status: 200 | 204 } => ({ status: type === "Card" ? 200 : 204 });
+
 /** PUT and DELETE of the link of this kind of transaction. */
 export const linksOf = (kind: Kind, input: TObject): Endpoint[] => [
   put(`/${kind.folder}/:id/link`, {
@@ -112,11 +117,11 @@ export const linksOf = (kind: Kind, input: TObject): Endpoint[] => [
     summary: `Delete ${kind.name}'s link`,
     scope: "merchant",
     input: Type.Object({}),
-    output: { 204: null },
+    output: { [unlinked(kind).status]: null },
     handle: async (request) => {
       await deleteLink(request.services, request.actor, keyOf(kind, request));
-      return { status: 204 };
+      return unlinked(kind);
     },
-    resume: () => ({ status: 204 }),
+    resume: () => unlinked(kind),
   }),
 ];

@@ -22,10 +22,9 @@ import {
 } from "./operations.ts";
 import { PaymentShape } from "./transaction-shapes.ts";
 
-const Money = Type.Object(
-  { amount: amountField(), vat_rate: Type.Optional(VAT_RATE), extras: Type.Optional(EXTRAS) },
-  { examples: [{ amount: 1000 }] },
-);
+const money = { amount: amountField(), extras: Type.Optional(EXTRAS) };
+const Capture = Type.Object(money, { examples: [{ amount: 1000 }] });
+const Refund = Type.Object({ ...money, vat_rate: Type.Optional(VAT_RATE) }, { examples: [{ amount: 1000 }] });
 
 const paying = {
   amount: amountField(),
@@ -99,8 +98,8 @@ export const paymentOperations = [
     },
     resume: resumed(payment),
   }),
-  following(payment, "capture", "Capture an authorized payment, in whole or in part", Money),
-  following(payment, "refund", "Refund a captured payment, in whole or in part", Money),
+  following(payment, "capture", "Capture an authorized payment, in whole or in part", Capture),
+  following(payment, "refund", "Refund a captured payment, in whole or in part", Refund),
   following(payment, "cancel", "Cancel an authorization", Type.Object({})),
   following(payment, "renew", "Renew an authorization", Type.Object({})),
   fraudReportOf(payment),

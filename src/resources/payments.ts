@@ -13,8 +13,8 @@ import { create, find } from "../services/payments.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payment, shown } from "./kinds.ts";
 import { linksOf, PaymentLinkInput } from "./links.ts";
-import { bodyOf, deadline_at, details, operations_size, patched } from "./transaction-fields.ts";
-import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
+import { bodyOf, deadline_at, details, new_variables, operations_size, patched } from "./transaction-fields.ts";
+import { fraud_suspected, listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PaymentShape } from "./transaction-shapes.ts";
 
 const Create = Type.Object(
@@ -22,6 +22,7 @@ const Create = Type.Object(
     order_id,
     currency: currencyField(),
     ...details,
+    ...new_variables,
     branding_id: Type.Optional(integer({ min: 1 })),
     shopsystem: Type.Optional(SHOPSYSTEM),
     text_on_statement: Type.Optional(text_on_statement()),
@@ -33,6 +34,7 @@ const Change = Type.Object({ ...details, ...deadline_at }, { examples: [{ variab
 
 const List = Type.Object({
   ...transactionFilters(["initial", "pending", "new", "rejected", "processed"]),
+  fraud_suspected,
   ...pagingFields(sorting),
 });
 

@@ -12,7 +12,7 @@ import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
 import { acquiring, cardSource, eraseOf, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { bodyOf, operations_size, patched, variables } from "./transaction-fields.ts";
+import { bodyOf, new_variables, operations_size, patched, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PayoutShape } from "./transaction-shapes.ts";
 
@@ -32,7 +32,7 @@ export const payouts: Endpoint[] = [
     scope: "merchant",
     charges: true,
     input: Type.Object(
-      { order_id, currency: currencyField(), ...variables, text_on_statement: Type.Optional(text_on_statement()) },
+      { order_id, currency: currencyField(), ...new_variables, text_on_statement: Type.Optional(text_on_statement()) },
       { examples: [{ order_id: "PO-1077", currency: "DKK" }] },
     ),
     output: { 201: PayoutShape },

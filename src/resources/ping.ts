@@ -6,7 +6,7 @@ import { type AnyRequest, get, post } from "../api/endpoint.ts";
 const Pong = Type.Object(
   {
     msg: Type.String(),
-    scope: Type.String(),
+    scope: Type.Enum(["anonymous", "user", "merchant"]),
     version: Type.String(),
     params: Type.Object({}, { additionalProperties: true }),
   },

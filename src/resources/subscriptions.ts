@@ -2,7 +2,7 @@
 
 import { Type } from "typebox";
 import { get, patch, post } from "../api/endpoint.ts";
-import { amountField, date, flag, integer, list, text } from "../api/fields.ts";
+import { amountField, date, flag, integer, list, onlyTrue, text } from "../api/fields.ts";
 import { SHOPSYSTEM, VARIABLES } from "../api/groups.ts";
 import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
@@ -33,8 +33,16 @@ import {
   resumed,
 } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
-import { addresses, bodyOf, deadline_at, operations_size, patched, variables } from "./transaction-fields.ts";
-import { DateParts, listed, sorting, transactionFilters } from "./transaction-lists.ts";
+import {
+  addresses,
+  bodyOf,
+  deadline_at,
+  new_variables,
+  operations_size,
+  patched,
+  variables,
+} from "./transaction-fields.ts";
+import { DateParts, fraud_suspected, listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PaymentShape, SubscriptionShape } from "./transaction-shapes.ts";
 
 const description_max = 1_000;
@@ -49,7 +57,7 @@ const Create = Type.Object(
     currency: currencyField(),
     description,
     ...addresses,
-    ...variables,
+    ...new_variables,
     group_ids,
     branding_id: Type.Optional(integer({ min: 1 })),
     shopsystem: Type.Optional(SHOPSYSTEM),
@@ -66,8 +74,9 @@ const Change = Type.Object(
 
 const List = Type.Object({
   ...transactionFilters(["initial", "pending", "active", "cancelled", "rejected"]),
+  fraud_suspected,
   group_id: Type.Optional(integer({ min: 1 })),
-  expired: Type.Optional(flag({ description: "`true`: whose card has expired" })),
+  expired: Type.Optional(onlyTrue({ description: "Whose card has expired" })),
   ...pagingFields(sorting),
 });
 

@@ -2,7 +2,7 @@
 
 import { Type } from "typebox";
 import type { AnyRequest, Reply } from "../api/endpoint.ts";
-import { integer, isLargeMap, nullable, time } from "../api/fields.ts";
+import { integer, isLargeMap, nullable, time, variables as variablesField } from "../api/fields.ts";
 import {
   ADDRESS,
   type AddressInput,
@@ -20,6 +20,8 @@ import { type Kind, keyOf, shown } from "./kinds.ts";
 
 export const addresses = { invoice_address: Type.Optional(ADDRESS), shipping_address: Type.Optional(ADDRESS) };
 export const variables = { variables: Type.Optional(VARIABLES) };
+/** Of what is new. */
+export const new_variables = { variables: Type.Optional(variablesField({ default: {} })) };
 export const details = {
   ...addresses,
   ...variables,

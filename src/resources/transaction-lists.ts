@@ -2,7 +2,7 @@
 
 import { type Static, Type } from "typebox";
 import type { AnyRequest, Reply } from "../api/endpoint.ts";
-import { flag, integer, oneOf, text, time } from "../api/fields.ts";
+import { flag, integer, oneOf, onlyTrue, text, time } from "../api/fields.ts";
 import { listReply, type PagingInput, type Sorting } from "../api/paging.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
 import { Refused } from "../domain/refusal.ts";
@@ -26,6 +26,9 @@ export const DateParts = Type.Object({
   minute: Type.Optional(integer({ min: 0, max: 59 })),
 });
 
+/** Of what is authorized; payouts are not. */
+export const fraud_suspected = Type.Optional(onlyTrue());
+
 /** The filters that all lists of transactions have (reference: TXFILTER). */
 export const transactionFilters = (states: readonly string[]) => ({
   id: Type.Optional(integer({ min: 1 })),
@@ -33,7 +36,6 @@ export const transactionFilters = (states: readonly string[]) => ({
   state: Type.Optional(oneOf(states)),
   accepted: Type.Optional(flag()),
   acquirer: Type.Optional(oneOf(acquirer_names)),
-  fraud_suspected: Type.Optional(flag()),
   timestamp: Type.Optional(oneOf(["created_at", "updated_at"], { default: "created_at" })),
   min_time: Type.Optional(time({ description: "Inclusive; on the field that `timestamp` names" })),
   max_time: Type.Optional(time({ description: "Exclusive" })),
@@ -47,7 +49,7 @@ type Filters = {
   readonly state?: string;
   readonly accepted?: boolean;
   readonly acquirer?: string;
-  readonly fraud_suspected?: boolean;
+  readonly fraud_suspected?: true;
   readonly timestamp?: string;
   readonly min_time?: string;
   readonly max_time?: string;

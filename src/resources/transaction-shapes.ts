@@ -36,7 +36,7 @@ export const OperationShape = Type.Object(
 
 const MetadataShape = Type.Object(
   {
-    type: text_or_null(),
+    type: or_null(Type.Enum(["card", "mobile", "nin"])),
     origin: text_or_null(),
     brand: text_or_null(),
     bin: text_or_null(),
@@ -201,7 +201,7 @@ export const SubscriptionShape = Type.Object(
     ...addressed,
     ...processed,
     ...amounts,
-    description: text_or_null(),
+    description: text(),
     group_ids: Type.Array(Type.Integer()),
     deadline_at: time_or_null(),
     reseller_id: integer_or_null(),

@@ -2,7 +2,8 @@
 
 import type { Service } from "../domain/access.ts";
 import { type AccountSettings, newAccount } from "../domain/account.ts";
-import { secret_settings } from "../domain/acquirer-settings.ts";
+import { default_settings, secret_settings } from "../domain/acquirer-settings.ts";
+import type { AcquirerName } from "../domain/acquirers.ts";
 import { notFound } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
@@ -81,7 +82,20 @@ async function addMember({ seal }: Services, db: Db, { account_id, member, actor
 }
 
 const merged = (before: AccountSettings, change: SettingsChange): AccountSettings =>
-  mergeGroup(before, change) as AccountSettings;
+  mergeGroup(before, withDefaults(before, change)) as AccountSettings;
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** Whatever is said about an acquirer says its defaults too, where there is nothing yet. */
+function withDefaults({ acquirer_settings: now }: AccountSettings, change: SettingsChange): SettingsChange {
+  const said = Object.entries((change.acquirer_settings ?? {}) as Readonly<Record<string, Values>>);
+  const filled = said.map(([acquirer, values]): [string, Values] => {
+    const defaults = Object.entries(default_settings[acquirer as AcquirerName] ?? {});
+    const unset = defaults.filter(([name]) => (now[acquirer]?.[name] ?? null) === null);
+    return [acquirer, { ...Object.fromEntries(unset), ...values }];
+  });
+  return said.length === 0 ? change : { ...change, acquirer_settings: Object.fromEntries(filled) };
+}
 
 /** The branding that the settings name, if any. */
 const brandingIn = ({ default_branding_id: id }: SettingsChange): number | null => (typeof id === "number" ? id : null);

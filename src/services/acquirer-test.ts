@@ -6,6 +6,8 @@ import { missingSettings } from "../domain/acquirer-settings.ts";
 import type { AcquirerName } from "../domain/acquirers.ts";
 import type { Services } from "./services.ts";
 
+export { tested_parts };
+
 // Somebody waits for the answer, before a button.
 const test_timeout_ms = 20_000;
 
