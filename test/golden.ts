@@ -14,17 +14,29 @@ else {
   process.exitCode = 1;
 }
 
-/** Each answer once; where versions differ, line by line what each says. */
+/** Each answer once; where versions differ, what each says of what the others say otherwise. */
 function sideBySide(resource: string): void {
   const told = oldest_first.map((version) => kept(fileName(resource, version)).split("\n\n").slice(1));
   const length = Math.max(...told.map((parts) => parts.length));
   for (let at = 0; at < length; at++) {
     const parts = told.map((all) => (all[at] ?? "").split("\n"));
-    const common = (parts[0] ?? []).filter((line) => parts.every((lines) => lines.includes(line)));
-    console.log(`\n${common.join("\n")}`);
-    parts.forEach((lines, i) => {
-      const own = lines.filter((line) => !common.includes(line));
-      for (const line of own) console.log(`  ${(oldest_first[i] ?? "").padEnd(4)} | ${line}`);
+    const inAll = (line: string): boolean => parts.every((lines) => lines.includes(line));
+    console.log(`\n${(parts[0] ?? []).filter(inAll).join("\n")}`);
+    const own = parts.map((lines) => lines.filter((line) => !inAll(line)));
+    const members = own.map((lines) => new Set(lines.flatMap(membersOf)));
+    own.forEach((lines, i) => {
+      for (const line of lines) {
+        const differing = membersOf(line).filter((member) => !members.every((all) => all.has(member)));
+        if (differing.length > 0) console.log(`  ${(oldest_first[i] ?? "").padEnd(4)} | ${differing.join(", ")}`);
+      }
     });
   }
+}
+
+/** `{"id":1,"type":"capture"},` holds two. */
+function membersOf(line: string): string[] {
+  return line
+    .trim()
+    .replace(/,$/, "")
+    .split(/,(?=")|(?<=[{[])(?=")/);
 }
