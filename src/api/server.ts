@@ -157,7 +157,7 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
   if (version === null) throw new Refused("version_not_served", null, { message: version_message });
   if (!endpoint.static && !acceptsJson(headers.accept)) throw new Refused("not_acceptable");
 
-  const context = { directory: gate.services.directory, throttle: gate.throttle, ip };
+  const context = { services: gate.services, throttle: gate.throttle, ip, code: one(headers["coolpay-otp"]) };
   const credentials = await authenticate(headers.authorization, context);
   const throttle_key = throttleKey(credentials);
   if (throttle_key !== null) gate.throttle.agreements.check(throttle_key);
@@ -236,6 +236,7 @@ function answered(
     synchronized: Object.hasOwn(query_params, "synchronized"),
     callback_url,
     url: { path, query },
+    user_agent: raw.headers["user-agent"] ?? "",
   } as AnyRequest;
   const run = async (): Promise<Answer> => {
     const { value, errors } = check(params);

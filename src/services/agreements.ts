@@ -3,12 +3,14 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import type { AclPermission, Agreement } from "../domain/access.ts";
+import { mail_texts } from "../domain/mail-texts.ts";
 import { type AclResource, firstBeyond, named, permissionsOf } from "../domain/permissions.ts";
 import { notAuthorized, notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
   type AgreementRow,
   acceptAgreement,
+  accountById,
   agreementById,
   agreementsOfAccount,
   type Db,
@@ -25,6 +27,7 @@ import { activity, differences } from "./activity.ts";
 import { changing, conflict, taken } from "./changing.ts";
 import { keyHash, type User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
+import { managerLink, queueMail } from "./mails.ts";
 import type { Seal } from "./seal.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -39,7 +42,8 @@ export const invitationHash = (token: string): Buffer => createHash("sha256").up
 /** Who changes agreements, and what can be permitted at all. */
 export type Context = { readonly holder: Agreement; readonly resources: readonly AclResource[] };
 
-function mustHold(holder: Agreement, permissions: readonly AclPermission[]): void {
+/** Throws 403 for what the giver does not hold herself. */
+export function mustHold(holder: Agreement, permissions: readonly AclPermission[]): void {
   const beyond = firstBeyond(holder, permissions);
   if (beyond !== null) throw notAuthorized(`Not authorized to grant ${beyond}`);
 }
@@ -163,11 +167,23 @@ export async function createAgreement(
       }
       const row = await read(db, id);
       await noteAgreement(db, actor, { action: "create", before: null, after: row, at });
+      if (email !== undefined && token !== null) await mailInvitation(services, db, { row, email, token });
       return row;
     },
     target,
   });
   return { agreement, token };
+}
+
+type Invitation = { readonly row: AgreementRow; readonly email: string; readonly token: string };
+
+/** Where there is mail, and not more of it than a stranger should get; the inviter may always hand on the token herself. */
+async function mailInvitation(services: Services, db: Db, { row, email, token }: Invitation): Promise<void> {
+  const { account_id, id } = row;
+  const shop = (await accountById(db, account_id))?.settings.shop_name ?? "";
+  const link = managerLink(services, `invitations/${id}`, token);
+  const text = mail_texts.invitation({ shop, link, token });
+  await queueMail(services, db, { kind: "invitation", recipient: email, account_id, ...text });
 }
 
 /** A user that cannot log in: only its agreement's key acts. */
