@@ -313,15 +313,16 @@ describe("the outbox", () => {
   });
 
   test("nothing that people write becomes a header, a recipient or a paragraph of its own", async () => {
-    const strange = "a,b@other.example;c&d=e@shop.example".replace("@other.example;", "_");
+    const strange = "a,b;c&d=e@shop.example";
     const name = "Kop\r\nBcc: thief@other.example\r\n\r\nVisit us\u2028now \u{1f375} æøå";
     const account = await app.newAccount();
     const changed = await account.owner("PATCH", "/account", { body: { shop_name: name } });
     assert.equal(changed.status, 200, changed.text);
     const invited = await account.owner("POST", "/agreements", { body: { user_email: strange } });
     assert.equal(invited.status, 201, invited.text);
-    const mail = await mailTo(strange);
-    assert.deepEqual(mail.to, [strange]);
+    const quoted = '"a,b;c&d=e"@shop.example';
+    const mail = await mailTo(quoted);
+    assert.deepEqual([mail.to, mail.headers.get("to")], [[quoted], `<${quoted}>`]);
     assert.ok(!mail.headers.has("bcc"));
     assert.equal(mail.text.split("\n\n")[0], `You are invited to work on the merchant account of ${oneLine(name)}:`);
     assert.ok(!server.commands.some((command) => command.includes("thief")));

@@ -103,9 +103,9 @@ function sender(
       const { subject, text } = openMail(services, mail);
       await transport.sendMail({
         from,
-        // As an object, and in the envelope once more: nothing in it is read as a list of addresses.
+        // As objects: nothing in an address is read as a list of addresses.
         to: { name: "", address: mail.recipient },
-        envelope: { from: from.address, to: [mail.recipient] },
+        envelope: { from: { name: "", address: from.address }, to: [{ name: "", address: mail.recipient }] },
         messageId: `<${mail.id}@${domain}>`,
         date: mail.created_at,
         subject,
