@@ -151,7 +151,7 @@ describe("a new password", () => {
       [401, 401],
     );
     assert.equal((await app.client(email, next)("GET", "/user")).status, 200);
-    assert.deepEqual(refusal(await bySession()), [401, "Invalid session"]);
+    assert.deepEqual(refusal(await bySession()), [401, "Authentication required"]);
   });
 
   test("ends what other processes remember of the old one within 5 s", async () => {

@@ -224,7 +224,7 @@ describe("sessions", () => {
     assert.deepEqual(refusal(again), [403, "Not authorized: Sign in with e-mail and password"]);
 
     assert.equal((await bearer(token)("DELETE", `/sessions/${session.id}`)).status, 204);
-    assert.deepEqual(refusal(await bearer(token)("GET", "/user")), [401, "Invalid session"]);
+    assert.deepEqual(refusal(await bearer(token)("GET", "/user")), [401, "Authentication required"]);
     const ended = () => bearer(token, other)("GET", "/user").then(({ status }) => status === 401);
     await eventually(ended, "the end in the other process");
   });
@@ -251,7 +251,7 @@ describe("sessions", () => {
     assert.equal((await bearer(opened.body.token)("POST", "/user/two-factor", { body })).status, 201);
 
     advance(12 * 3_600 + 1);
-    assert.deepEqual(refusal(await bearer(opened.body.token)("GET", "/user")), [401, "Invalid session"]);
+    assert.deepEqual(refusal(await bearer(opened.body.token)("GET", "/user")), [401, "Authentication required"]);
   });
 
   test("all of them end with the password that opened them", async () => {
@@ -263,6 +263,19 @@ describe("sessions", () => {
     });
     assert.equal(changed.status, 200);
     for (const token of tokens) assert.equal((await bearer(token)("GET", "/user")).status, 401);
+  });
+
+  test("those that were opened by the password alone end when two-factor comes into force", async () => {
+    const { call } = await app.signUp();
+    const [mine, old] = [(await call("POST", "/sessions")).body.token, (await call("POST", "/sessions")).body.token];
+    const { secret } = (await call("POST", "/user/two-factor")).body;
+    const body = { code: codeAt(secret, app.services.clock.now()) };
+    assert.equal((await bearer(mine)("PATCH", "/user/two-factor", { body })).status, 200);
+    const statuses = await Promise.all([mine, old].map((token) => bearer(token)("GET", "/user")));
+    assert.deepEqual(
+      statuses.map(({ status }) => status),
+      [200, 401],
+    );
   });
 
   test("what is no token is 401, and guessing is throttled", async () => {

@@ -72,7 +72,7 @@ async function bySession(token: string, { services, throttle, ip }: Context): Pr
   if (session !== null) return { scope: "user", user: session.user, session_id: session.id };
   throttle.addresses.check(ip);
   throttle.addresses.failed(ip);
-  throw new Refused("invalid_session");
+  throw new Refused("authentication_required");
 }
 
 function decodeBasic(header: string): { user: string; password: string } | null {

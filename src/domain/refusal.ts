@@ -8,7 +8,6 @@ export const refusals = {
   authentication_required: { http: 401, message: "Authentication required" },
   invalid_api_key: { http: 401, message: "Invalid API key" },
   invalid_password: { http: 401, message: "Invalid e-mail or password" },
-  invalid_session: { http: 401, message: "Invalid session" },
   one_time_password_required: { http: 401, message: "One-time password required" },
   not_authorized: { http: 403, message: "Not authorized" },
   not_found: { http: 404, message: "Not found" },

@@ -49,9 +49,9 @@ export const twoFactor: readonly Endpoint[] = [
     scope: "user",
     input: Type.Object({ code: text({ max: 40, description: "Of the authenticator app" }) }),
     output: { 200: UserShape },
-    handle: async ({ services, actor, user, input }) => ({
+    handle: async ({ services, actor, user, session_id, input }) => ({
       status: 200,
-      body: presentUser(await confirm(services, actor, { user, code: input.code })),
+      body: presentUser(await confirm(services, actor, { user, code: input.code, session_id })),
     }),
     resume: async ({ services }, { id }) => ({ status: 200, body: presentUser(await userOf(services, id)) }),
   }),

@@ -13,7 +13,6 @@ import {
 } from "../storage/access-requests.ts";
 import {
   type AgreementRow,
-  accountById,
   agreementById,
   agreementsOfAccount,
   type Db,
@@ -25,7 +24,7 @@ import { isUniqueViolation } from "../storage/errors.ts";
 import { mustHold, newKey, noteAgreement } from "./agreements.ts";
 import { changing, conflict, inOneCommit, taken } from "./changing.ts";
 import type { User } from "./directory.ts";
-import { managerLink, queueMail } from "./mails.ts";
+import { managerLink, queueMail, shopName } from "./mails.ts";
 import type { Actor, Services } from "./services.ts";
 import { mustExist } from "./users.ts";
 
@@ -88,9 +87,6 @@ async function tellOwners(services: Services, db: Db, { account_id, user, owners
     await queueMail(services, db, { kind: "access_request", recipient: user_email, account_id, ...text });
   }
 }
-
-const shopName = async (db: Db, account_id: number): Promise<string> =>
-  (await accountById(db, account_id))?.settings.shop_name ?? "";
 
 type Answer = {
   readonly id: number;

@@ -3,14 +3,12 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import type { AclPermission, Agreement } from "../domain/access.ts";
-import { mail_texts } from "../domain/mail-texts.ts";
 import { type AclResource, firstBeyond, named, permissionsOf } from "../domain/permissions.ts";
 import { notAuthorized, notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
   type AgreementRow,
   acceptAgreement,
-  accountById,
   agreementById,
   agreementsOfAccount,
   type Db,
@@ -27,7 +25,7 @@ import { activity, differences } from "./activity.ts";
 import { changing, conflict, taken } from "./changing.ts";
 import { keyHash, type User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
-import { managerLink, queueMail } from "./mails.ts";
+import { mailInvitation } from "./mails.ts";
 import type { Seal } from "./seal.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -167,23 +165,12 @@ export async function createAgreement(
       }
       const row = await read(db, id);
       await noteAgreement(db, actor, { action: "create", before: null, after: row, at });
-      if (email !== undefined && token !== null) await mailInvitation(services, db, { row, email, token });
+      if (email !== undefined && token !== null) await mailInvitation(services, db, { account_id, id, email, token });
       return row;
     },
     target,
   });
   return { agreement, token };
-}
-
-type Invitation = { readonly row: AgreementRow; readonly email: string; readonly token: string };
-
-/** Where there is mail, and not more of it than a stranger should get; the inviter may always hand on the token herself. */
-async function mailInvitation(services: Services, db: Db, { row, email, token }: Invitation): Promise<void> {
-  const { account_id, id } = row;
-  const shop = (await accountById(db, account_id))?.settings.shop_name ?? "";
-  const link = managerLink(services, `invitations/${id}`, token);
-  const text = mail_texts.invitation({ shop, link, token });
-  await queueMail(services, db, { kind: "invitation", recipient: email, account_id, ...text });
 }
 
 /** A user that cannot log in: only its agreement's key acts. */

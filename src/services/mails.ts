@@ -3,9 +3,9 @@
 // section 1).
 
 import { hash, randomBytes } from "node:crypto";
-import type { MailText } from "../domain/mail-texts.ts";
+import { type MailKind, type MailText, mail_texts } from "../domain/mail-texts.ts";
 import { Refused } from "../domain/refusal.ts";
-import type { Db } from "../storage/directory.ts";
+import { accountById, type Db } from "../storage/directory.ts";
 import { insertMail, type MailRow, mailsSince } from "../storage/mails.ts";
 import { ulid } from "./ids.ts";
 import type { Services } from "./services.ts";
@@ -46,7 +46,7 @@ export const managerLink = ({ addresses }: Services, page: string, token?: strin
   `${addresses.manager_url}/${page}${token === undefined ? "" : `#token=${token}`}`;
 
 type Wanted = MailText & {
-  readonly kind: string;
+  readonly kind: MailKind;
   /** Lower case. */
   readonly recipient: string;
   /** On whose behalf; null: the recipient's own wish. */
@@ -62,7 +62,7 @@ type Wanted = MailText & {
  * recipient was mailed enough; where there is no mail nothing is written.
  */
 export async function queueMail(services: Services, db: Db, wanted: Wanted): Promise<boolean> {
-  const { mail, seal, clock } = services;
+  const { mail, seal, clock, log } = services;
   if (mail === "none") return false;
   const { kind, recipient, account_id, subject, text, lasts_ms = tried_ms, nobody = false } = wanted;
   const at = clock.now();
@@ -83,7 +83,27 @@ export async function queueMail(services: Services, db: Db, wanted: Wanted): Pro
     expires_at: new Date(at.getTime() + Math.min(lasts_ms, tried_ms)),
     created_at: at,
   });
+  if (state === "kept") log.info({ kind }, "a mail is in the mailbox: coolpay mailbox shows it");
   return !enough;
+}
+
+/** What an account is called in a mail. */
+export const shopName = async (db: Db, account_id: number): Promise<string> =>
+  (await accountById(db, account_id))?.settings.shop_name ?? "";
+
+type Invitation = {
+  readonly account_id: number;
+  readonly id: number;
+  readonly email: string;
+  readonly token: string;
+};
+
+/** Where there is mail, and not more of it than a stranger should get; the inviter may always hand on the token herself. */
+export async function mailInvitation(services: Services, db: Db, invitation: Invitation): Promise<void> {
+  const { account_id, id, email, token } = invitation;
+  const link = managerLink(services, `invitations/${id}`, token);
+  const text = mail_texts.invitation({ shop: await shopName(db, account_id), link, token });
+  await queueMail(services, db, { kind: "invitation", recipient: email, account_id, ...text });
 }
 
 /** What was sealed. Throws `SealError` with another master key. */

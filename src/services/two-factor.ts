@@ -6,6 +6,7 @@ import { Secret, TOTP } from "otpauth";
 import { Refused } from "../domain/refusal.ts";
 import { type Db, lockUser, type UserRow, userById } from "../storage/directory.ts";
 import { inTransaction } from "../storage/pool.ts";
+import { deleteSessions } from "../storage/sessions.ts";
 import {
   confirmTwoFactor,
   countTry,
@@ -100,8 +101,15 @@ const wrongCode = () => new Refused("validation", { code: ["is invalid"] });
 
 type WithCode = { readonly user: User; readonly code: string };
 
-/** In force once a code shows that the app has the secret. Throws 400 for a wrong code, 409 when there is nothing to confirm. */
-export const confirm = (services: Services, actor: Actor, { user, code }: WithCode): Promise<UserRow> =>
+/**
+ * In force once a code shows that the app has the secret; other sessions, opened by the password alone, end. Throws 400 for a
+ * wrong code, 409 when there is nothing to confirm.
+ */
+export const confirm = (
+  services: Services,
+  actor: Actor,
+  { user, code, session_id }: WithCode & { readonly session_id: number | null },
+): Promise<UserRow> =>
   changing(services, actor, {
     work: async (db) => {
       const at = services.clock.now();
@@ -119,6 +127,7 @@ export const confirm = (services: Services, actor: Actor, { user, code }: WithCo
         recovery_hashes: recovery_codes.map(recoveryHash),
         at,
       });
+      await deleteSessions(db, user.id, session_id);
       const after = { ...before, two_factor: true };
       await noteUser(db, actor, { action: "two-factor", before, after, at });
       return after;

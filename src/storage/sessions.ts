@@ -46,8 +46,9 @@ export async function deleteSession(db: Db, { id, user_id }: { id: number; user_
   return (await db.query("DELETE FROM sessions WHERE id = $1 AND user_id = $2", [id, user_id])).rowCount === 1;
 }
 
-export async function deleteSessions(db: Db, user_id: number): Promise<void> {
-  await db.query("DELETE FROM sessions WHERE user_id = $1", [user_id]);
+/** All of a user's, but for one where it is given. */
+export async function deleteSessions(db: Db, user_id: number, but: number | null = null): Promise<void> {
+  await db.query("DELETE FROM sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2", [user_id, but]);
 }
 
 /** All but the newest so many of a user's. */
