@@ -84,7 +84,12 @@ async function tellOwners(services: Services, db: Db, { account_id, user, owners
     if (user_email === null) continue;
     const link = managerLink(services, "access-requests");
     const text = mail_texts.access_request({ shop, name: user.name, email: user.email ?? "", link });
-    await queueMail(services, db, { kind: "access_request", recipient: user_email, account_id, ...text });
+    await queueMail(services, db, {
+      kind: "access_request",
+      recipient: user_email,
+      behalf: `account:${account_id}`,
+      ...text,
+    });
   }
 }
 
@@ -153,7 +158,12 @@ async function connect(services: Services, db: Db, { actor, request, acl_permiss
       shop: await shopName(db, account_id),
       link: managerLink(services, "accounts"),
     });
-    await queueMail(services, db, { kind: "access_granted", recipient: user_email, account_id, ...text });
+    await queueMail(services, db, {
+      kind: "access_granted",
+      recipient: user_email,
+      behalf: `account:${account_id}`,
+      ...text,
+    });
   }
   return id;
 }

@@ -30,7 +30,8 @@ async function mailToken(services: Services, db: Db, { purpose, user, email }: M
   return queueMail(services, db, {
     kind: purpose,
     recipient: email,
-    account_id: null,
+    // Anybody may ask for a reset; an address to be verified is the user's own claim.
+    behalf: purpose === "verification" && user !== null ? `user:${user.id}` : null,
     ...mail_texts[purpose]({ link: managerLink(services, pages[purpose], token), token }),
     lasts_ms: lasts_ms[purpose],
     nobody: user === null,

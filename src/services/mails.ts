@@ -17,8 +17,8 @@ const hour_ms = 3_600_000;
 const day_ms = 24 * hour_ms;
 // Nobody's mailbox is filled by us, whoever asks.
 const per_recipient_an_hour_max = 5;
-// Nor are strangers' through an account that invites them.
-const per_account_a_day_max = 100;
+// Nor are many strangers', by an account that invites them or a user who claims their addresses.
+const per_behalf_a_day_max = 100;
 // What no server took by then is given up.
 const tried_ms = day_ms;
 
@@ -49,8 +49,8 @@ type Wanted = MailText & {
   readonly kind: MailKind;
   /** Lower case. */
   readonly recipient: string;
-  /** On whose behalf; null: the recipient's own wish. */
-  readonly account_id: number | null;
+  /** Whose wish it is: `account:7`, `user:7`; null: anybody's. */
+  readonly behalf: string | null;
   /** How long what it says is of use. */
   readonly lasts_ms?: number;
   /** Written all the same, for the time that it takes, but never sent: no user has this e-mail. */
@@ -64,19 +64,19 @@ type Wanted = MailText & {
 export async function queueMail(services: Services, db: Db, wanted: Wanted): Promise<boolean> {
   const { mail, seal, clock, log } = services;
   if (mail === "none") return false;
-  const { kind, recipient, account_id, subject, text, lasts_ms = tried_ms, nobody = false } = wanted;
+  const { kind, recipient, behalf, subject, text, lasts_ms = tried_ms, nobody = false } = wanted;
   const at = clock.now();
   const before = (ms: number): Date => new Date(at.getTime() - ms);
   const sent = await mailsSince(db, {
-    ...{ kind, recipient, account_id, hour_ago: before(hour_ms), day_ago: before(day_ms) },
+    ...{ kind, recipient, behalf, hour_ago: before(hour_ms), day_ago: before(day_ms) },
   });
-  const enough = sent.recipient >= per_recipient_an_hour_max || sent.account >= per_account_a_day_max;
+  const enough = sent.recipient >= per_recipient_an_hour_max || sent.behalf >= per_behalf_a_day_max;
   const state = nobody || enough ? "nobody" : mail === "smtp" ? "pending" : "kept";
   await insertMail(db, {
     id: ulid(at),
     kind,
     recipient,
-    account_id,
+    behalf,
     sealed: seal.close(JSON.stringify({ subject, text }), seal_purpose),
     state,
     next_attempt_at: state === "pending" ? at : null,
@@ -103,7 +103,7 @@ export async function mailInvitation(services: Services, db: Db, invitation: Inv
   const { account_id, id, email, token } = invitation;
   const link = managerLink(services, `invitations/${id}`, token);
   const text = mail_texts.invitation({ shop: await shopName(db, account_id), link, token });
-  await queueMail(services, db, { kind: "invitation", recipient: email, account_id, ...text });
+  await queueMail(services, db, { kind: "invitation", recipient: email, behalf: `account:${account_id}`, ...text });
 }
 
 /** What was sealed. Throws `SealError` with another master key. */

@@ -7,7 +7,8 @@ export type MailRow = {
   readonly id: string;
   readonly kind: string;
   readonly recipient: string;
-  readonly account_id: number | null;
+  /** Whose wish it is: `account:7`, `user:7`; null: anybody's. */
+  readonly behalf: string | null;
   readonly sealed: Buffer | null;
   /** `kept`: in the mailbox. `nobody`: written for the time that it takes, for an e-mail that no user has. */
   readonly state: "pending" | "sent" | "given_up" | "kept" | "nobody";
@@ -21,13 +22,13 @@ export type NewMail = Omit<MailRow, "attempts">;
 
 export async function insertMail(db: Db, mail: NewMail): Promise<void> {
   await db.query(
-    `INSERT INTO mails (id, kind, recipient, account_id, sealed, state, next_attempt_at, expires_at, created_at)
+    `INSERT INTO mails (id, kind, recipient, behalf, sealed, state, next_attempt_at, expires_at, created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
     [
       mail.id,
       mail.kind,
       mail.recipient,
-      mail.account_id,
+      mail.behalf,
       mail.sealed,
       mail.state,
       mail.next_attempt_at,
@@ -40,20 +41,20 @@ export async function insertMail(db: Db, mail: NewMail): Promise<void> {
 type Counted = {
   readonly kind: string;
   readonly recipient: string;
-  readonly account_id: number | null;
+  readonly behalf: string | null;
   readonly hour_ago: Date;
   readonly day_ago: Date;
 };
 
-/** How much of this kind the recipient was mailed within the hour, and all together on the account's behalf within the day. */
-export async function mailsSince(db: Db, { kind, recipient, account_id, hour_ago, day_ago }: Counted) {
-  const { rows } = await db.query<{ recipient: number; account: number }>(
+/** How much of this kind the recipient was mailed within the hour, and everybody on the same behalf within the day. */
+export async function mailsSince(db: Db, { kind, recipient, behalf, hour_ago, day_ago }: Counted) {
+  const { rows } = await db.query<{ recipient: number; behalf: number }>(
     `SELECT (SELECT count(*)::int FROM mails
          WHERE recipient = $1 AND kind = $2 AND created_at > $3 AND state <> 'nobody') AS recipient,
-       (SELECT count(*)::int FROM mails WHERE account_id = $4 AND kind = $2 AND created_at > $5 AND state <> 'nobody') AS account`,
-    [recipient, kind, hour_ago, account_id, day_ago],
+       (SELECT count(*)::int FROM mails WHERE behalf = $4 AND kind = $2 AND created_at > $5 AND state <> 'nobody') AS behalf`,
+    [recipient, kind, hour_ago, behalf, day_ago],
   );
-  return rows[0] ?? { recipient: 0, account: 0 };
+  return rows[0] ?? { recipient: 0, behalf: 0 };
 }
 
 export async function dueMails(pool: pg.Pool, { now, limit }: { now: Date; limit: number }): Promise<MailRow[]> {

@@ -42,7 +42,7 @@ CREATE TABLE mails (
   id text COLLATE "C" PRIMARY KEY,              -- ulid, also the Message-ID
   kind text COLLATE "C" NOT NULL,
   recipient text COLLATE "C" NOT NULL,
-  account_id integer,                           -- on whose behalf; null: the recipient's own wish
+  behalf text COLLATE "C",                      -- whose wish it is: account:ID, user:ID; null: anybody's
   sealed bytea,                                 -- {subject, text}, which may hold a token; null once it was sent or given up
   state text COLLATE "C" NOT NULL CHECK (state IN ('pending', 'sent', 'given_up', 'kept', 'nobody')),
   attempts smallint NOT NULL DEFAULT 0,
@@ -53,5 +53,5 @@ CREATE TABLE mails (
 );
 CREATE INDEX mails_pending ON mails (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX mails_of_recipient ON mails (recipient, kind, created_at);
-CREATE INDEX mails_of_account ON mails (account_id, created_at) WHERE account_id IS NOT NULL;
+CREATE INDEX mails_on_behalf ON mails (behalf, kind, created_at) WHERE behalf IS NOT NULL;
 CREATE INDEX mails_age ON mails (created_at);
