@@ -6,6 +6,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import type { Config } from "../src/config.ts";
 import { mail_texts, oneLine } from "../src/domain/mail-texts.ts";
 import { mailbox } from "../src/mailbox.ts";
+import { forgetMails } from "../src/storage/mails.ts";
 import { type Answer, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { type Mail, MailServer } from "./support/mail-server.ts";
 import { newMember } from "./support/members.ts";
@@ -470,6 +471,19 @@ describe("without SMTP", () => {
       assert.ok(mail.startsWith(`To: ${email}\nDate: `), mail);
       const token = /#token=([\w-]{43})$/m.exec(mail)?.[1] ?? "";
       assert.equal((await reset(token, "seven green lanterns", own)).status, 204);
+
+      for (let i = 0; i < 3; i++) await askReset(email, own);
+      const now = own.services.clock.now();
+      const count = async (what: string) =>
+        (await query<{ count: number }>(`SELECT count(*)::int FROM ${what}`))[0]?.count;
+      await forgetMails(own.services.pool, { now, mails_before: new Date(0), kept_max: 2 });
+      assert.deepEqual(
+        [await count("mails WHERE state = 'kept'"), await count("mails WHERE state = 'nobody'")],
+        [2, 0],
+      );
+      const later = new Date(now.getTime() + 8 * 86_400_000);
+      await forgetMails(own.services.pool, { now: later, mails_before: later, kept_max: 2 });
+      assert.deepEqual([await count("mails WHERE state <> 'pending'"), await count("mail_tokens")], [0, 0]);
     } finally {
       await own.stop();
     }
