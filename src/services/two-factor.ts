@@ -83,6 +83,7 @@ export async function begin(services: Services, actor: Actor, user: User): Promi
   const at = services.clock.now();
   await changing(services, actor, {
     work: async (db) => {
+      await mustExist(lockUser(db, user.id));
       if (!(await storeTwoFactor(db, { user_id: user.id, sealed: close(services, sealed), at }))) throw inForce();
       return user;
     },

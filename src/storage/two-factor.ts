@@ -94,7 +94,7 @@ type Try = { readonly user_id: number; readonly now: Date; readonly window_ms: n
 export async function countTry(db: Db, { user_id, now, window_ms }: Try): Promise<{ tries: number; since: Date }> {
   const { rows } = await db.query<{ tries: number; since: Date }>(
     `UPDATE two_factors SET
-       tries = CASE WHEN trying_since > $3 THEN tries + 1 ELSE 1 END,
+       tries = CASE WHEN trying_since > $3 THEN least(tries + 1, 1000) ELSE 1 END,
        trying_since = CASE WHEN trying_since > $3 THEN trying_since ELSE $2 END
      WHERE user_id = $1 RETURNING tries, trying_since AS since`,
     [user_id, now, new Date(now.getTime() - window_ms)],
