@@ -30,6 +30,7 @@ import { startCallbacks } from "./work/callbacks.ts";
 import { startDue, startForgetting, startRetention } from "./work/due.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
+import { startMails } from "./work/mails.ts";
 import { startRepairs } from "./work/operations.ts";
 
 export type Addresses = { api_url: string; window_url: string; manager_url: string; metrics_url: string };
@@ -120,6 +121,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     seal,
     directory: createDirectory({ pool, seal, now: clock.now }),
     addresses,
+    mail: config.smtp !== null ? "smtp" : config.mode === "start" ? "mailbox" : "none",
     simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
     health: createHealth(),
@@ -169,6 +171,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   nudge = callbacks.nudge;
   parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
   parts.works.push(startRetention(services, leases, config.retention_months));
+  if (config.smtp !== null) parts.works.push(startMails({ services, leases, smtp: config.smtp }));
   if (config.test_clock) parts.works.push(clockFollower(services));
   return { services, addresses, api, reload: () => readKeysAgain(services, reload), stop: () => stopAll(parts) };
 }

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import type { Smtp } from "./work/mails.ts";
 
 /** `start`: the friendly form for a laptop, with an embedded database and demo data. `serve`: the strict one. */
 export type Mode = "start" | "serve";
@@ -24,6 +25,8 @@ export type Config = {
   readonly test_clock: boolean;
   readonly allow_private_callbacks: boolean;
   readonly signup: "open" | "invite" | "closed";
+  /** Null: under `start` mail lands in the mailbox, under `serve` there is none. */
+  readonly smtp: Smtp | null;
   readonly tls: { readonly cert_file: string; readonly key_file: string } | "self" | null;
   readonly tls_min: "TLSv1" | "TLSv1.1" | "TLSv1.2";
   readonly trust_proxy: readonly string[];
@@ -57,6 +60,8 @@ export const settings = {
   COOLPAY_SIGNUP: "Who may sign up: open, invite or closed; open under start, invite under serve",
   COOLPAY_RETENTION_MONTHS:
     "So many months after its last change names, addresses and variables of a transaction are erased; 60",
+  COOLPAY_SMTP_URL: "SMTP server that mail leaves by, as in smtps://user:password@mail.example.com; without: no mail",
+  COOLPAY_MAIL_FROM: "Sender of mail, as in CoolPay <pay@example.com>; needed with COOLPAY_SMTP_URL",
   COOLPAY_TLS: "self: serve TLS with a certificate of our own making, kept in the data folder",
   COOLPAY_TLS_CERT: "File of the TLS certificate (PEM, with its chain)",
   COOLPAY_TLS_KEY: "File of the TLS certificate's private key (PEM)",
@@ -101,6 +106,7 @@ export function readConfig(mode: Mode, environment: Environment): Config {
     test_clock: read.flag("COOLPAY_TEST_CLOCK", false),
     allow_private_callbacks: read.flag("COOLPAY_ALLOW_PRIVATE_CALLBACKS", !serve),
     signup: read.choice("COOLPAY_SIGNUP", ["open", "invite", "closed"], serve ? "invite" : "open"),
+    smtp: smtpIn(read, problems),
     tls: tlsIn(read, problems),
     tls_min: read.choice("COOLPAY_TLS_MIN", ["TLSv1.2", "TLSv1.1", "TLSv1"], "TLSv1.2"),
     trust_proxy: read.ranges("COOLPAY_TRUST_PROXY"),
@@ -235,6 +241,50 @@ function tlsIn(read: Reader, problems: string[]): Config["tls"] {
     }
   }
   return { cert_file, key_file };
+}
+
+const smtp_ports = { "smtps:": 465, "smtp:": 587 } as const;
+// A name without what would end it in a header, and an address.
+const sender_form = /^(?:([^\p{Cc}<>"]*?) *<([^\s<>"@,;]+@[^\s<>"@,;]+)>|([^\s<>"@,;]+@[^\s<>"@,;]+))$/u;
+
+/** The server's address is never repeated: it may hold a password. */
+function smtpIn(read: Reader, problems: string[]): Smtp | null {
+  const value = read.text("COOLPAY_SMTP_URL");
+  const sender = read.text("COOLPAY_MAIL_FROM");
+  const [, name = "", named, address = named] = sender_form.exec(sender ?? "") ?? [];
+  if (sender !== null && address === undefined)
+    problems.push("COOLPAY_MAIL_FROM must be an address, as in CoolPay <pay@example.com>.");
+  if (value === null) return null;
+  const server = smtpServer(value);
+  if (server === null)
+    problems.push("COOLPAY_SMTP_URL must be such as smtps://user:password@mail.example.com, or smtp:// for STARTTLS.");
+  else if (sender === null)
+    problems.push("COOLPAY_SMTP_URL needs COOLPAY_MAIL_FROM beside it: the sender of the mail.");
+  return server === null || address === undefined ? null : { ...server, from: { name, address } };
+}
+
+function smtpServer(value: string): Omit<Smtp, "from"> | null {
+  if (!/^smtps?:\/\/[^/?#\s]+\/?$/.test(value) || !URL.canParse(value)) return null;
+  const { protocol, hostname, port, username, password } = new URL(value);
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const login = loginOf(username, password);
+  if (host === "" || login === undefined) return null;
+  return {
+    host,
+    port: Number(port) || smtp_ports[protocol as keyof typeof smtp_ports],
+    secure: protocol === "smtps:",
+    starttls: !isLoopback(host),
+    login,
+  };
+}
+
+/** Null: none; undefined: what cannot be decoded. */
+function loginOf(user: string, password: string): Smtp["login"] | undefined {
+  try {
+    return user === "" ? null : { user: decodeURIComponent(user), password: decodeURIComponent(password) };
+  } catch {
+    return undefined;
+  }
 }
 
 const loopback = new BlockList();

@@ -8,6 +8,7 @@ import { type Config, type Mode, readConfig, settings } from "./config.ts";
 import { makeDemo } from "./demo.ts";
 import { keyCommand } from "./keys.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
+import { mailbox } from "./mailbox.ts";
 import { createUser, readPassword } from "./new-user.ts";
 import { accountsCommand } from "./operator.ts";
 import { keysFor } from "./services/sealing.ts";
@@ -23,6 +24,7 @@ const usage = `coolpay <command>
   serve      the strict form for production: your PostgreSQL, your secrets, your addresses
   migrate    brings the database's tables up to date
   audit      recomputes every payment from its operations and compares: the books must balance
+  mailbox    the mail that start has written, newest last, where no SMTP server is set
   user create <e-mail> <name>
              a user, whoever may sign up; the password is read from standard input
   accounts list [<after this id>]
@@ -60,6 +62,14 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
       console.log(length === 0 ? "books balance" : `${length} ${length === 1 ? "difference" : "differences"}`);
       return differences.length === 0 ? 0 : 1;
     }),
+  mailbox: async () => {
+    const own = configFor("start");
+    return withDatabase(async (database_url) => {
+      await checkKey(own, database_url);
+      for (const mail of await mailbox({ own, database_url })) console.log(mail);
+      return 0;
+    });
+  },
   user: async ([verb, email, ...name]) => {
     if (verb !== "create" || email === undefined || name.length === 0) {
       console.error("Say who it is: coolpay user create <e-mail> <name>");
@@ -138,6 +148,8 @@ async function begin({ config, database_url, log, first_start, began }: Beginnin
   if (config.mode === "serve") {
     const running = await serving({ config, database_url, log });
     log.info({ ...running.addresses, processes: config.processes }, "serving");
+    if (config.smtp === null)
+      log.warn({}, "mail is not configured: nobody can verify an e-mail or reset a password; set COOLPAY_SMTP_URL");
     return running;
   }
   let announced = false;

@@ -49,6 +49,7 @@ test("without a single setting `start` is the friendly form for a laptop", () =>
     test_clock: false,
     allow_private_callbacks: true,
     signup: "open",
+    smtp: null,
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
@@ -74,6 +75,7 @@ test("`serve` with what it needs is the strict form: no demo, sign-up by invitat
     test_clock: false,
     allow_private_callbacks: false,
     signup: "invite",
+    smtp: null,
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
@@ -144,6 +146,19 @@ const wrong: Readonly<Record<keyof typeof settings | "DATABASE_URL", readonly (r
     ["0", /from 1 to 1200, not 0/],
     ["5 years", /not 5 years/],
   ],
+  COOLPAY_SMTP_URL: [
+    ["smtp://mail.internal", /needs COOLPAY_MAIL_FROM beside it/],
+    ["mail.internal:25", /must be such as smtps:/],
+    ["https://ida:secret-word@mail.internal", /must be such as/],
+    ["smtp://ida:secret-word%zz@mail.internal", /must be such as/],
+    ["smtp://ida:secret-word%c3%28@mail.internal", /must be such as/],
+    ["smtps://ida:secret-word@mail.internal/inbox?tls=no", /must be such as/],
+  ],
+  COOLPAY_MAIL_FROM: [
+    ["CoolPay", /must be an address, as in CoolPay <pay@example.com>/],
+    ["a@shop.example, b@shop.example", /must be an address/],
+    ["Ida\r\nBcc: <b@shop.example>", /must be an address/],
+  ],
   COOLPAY_TLS: [["on", /must be one of self, not on/]],
   COOLPAY_TLS_CERT: [["/nowhere/cert.pem", /belong together: one of them is missing/]],
   COOLPAY_TLS_KEY: [["/nowhere/key.pem", /belong together: one of them is missing/]],
@@ -173,7 +188,8 @@ for (const [name, cases] of Object.entries(wrong)) {
       assert.equal(said.length, 1, said.join("\n"));
       assert.match(said[0] ?? "", sentence);
       assert.match(said[0] ?? "", /^[A-Z].*\.$/);
-      if (name === "DATABASE_URL") assert.doesNotMatch(said[0] ?? "", /secret-word|root/);
+      if (name === "DATABASE_URL" || name === "COOLPAY_SMTP_URL")
+        assert.doesNotMatch(said[0] ?? "", /secret-word|root/);
     });
   }
 }
@@ -208,6 +224,24 @@ test("right values are taken over, blanks around them or not; an empty value cou
   assert.deepEqual([config.demo, config.test_clock, config.allow_private_callbacks], [false, true, false]);
   assert.deepEqual([config.signup, config.tls, config.tls_min], ["closed", "self", "TLSv1.1"]);
   assert.deepEqual(config.trust_proxy, ["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"]);
+});
+
+test("mail leaves by SMTP, encrypted unless it stays on this machine", () => {
+  const smtp = (url: string, from = "Cool Pay <pay@example.com>") =>
+    readConfig("start", { COOLPAY_SMTP_URL: url, COOLPAY_MAIL_FROM: from }).smtp;
+  const sender = { name: "Cool Pay", address: "pay@example.com" };
+  assert.deepEqual(smtp("smtps://ida%40shop:p%3Aw@mail.example.com/"), {
+    host: "mail.example.com",
+    port: 465,
+    secure: true,
+    starttls: true,
+    login: { user: "ida@shop", password: "p:w" },
+    from: sender,
+  });
+  const local = { host: "::1", port: 2525, secure: false, starttls: false, login: null };
+  assert.deepEqual(smtp("smtp://[::1]:2525", "pay@example.com"), { ...local, from: { ...sender, name: "" } });
+  const { port, secure, starttls } = smtp("smtp://mail.example.com") ?? {};
+  assert.deepEqual([port, secure, starttls], [587, false, true]);
 });
 
 test("port 0 means any free one, for as many listeners as want it", () => {

@@ -64,6 +64,8 @@ type Shop = {
   readonly ruleset_id: number;
   readonly key_id: number;
   readonly activity_id: string;
+  readonly session_id: number;
+  readonly request_id: number;
 };
 
 // Acquirers' settings are declared by one table: those with every kind of setting stand for all.
@@ -122,7 +124,20 @@ async function newShop(): Promise<Shop> {
     ruleset_id: (await account.owner("POST", "/fraud-rulesets", { body: ruleset })).body.id,
     key_id: (await account.owner("POST", "/cryptography/keys", { body: cryptography_key })).body.id,
     activity_id: (await call("GET", "/activity?page_size=1")).body[0].id,
+    session_id: (await account.owner("POST", "/sessions")).body.id,
+    request_id: (
+      await (
+        await newcomer()
+      )("POST", "/access-requests", { body: { account_id: account.id, message: "Hej" } })
+    ).body.id,
   };
+}
+
+let asks: Client | undefined;
+/** Somebody who asks to be let in everywhere. */
+async function newcomer(): Promise<Client> {
+  asks ??= (await app.signUp()).call;
+  return asks;
 }
 
 async function otherThings(call: Client): Promise<Record<string, number>> {
@@ -412,6 +427,8 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
     activity: shop.activity_id,
     ...shop.things,
     callbacks: "01HF3K6T9W2N4Q8ZB7C5D1E0XA",
+    sessions: shop.session_id,
+    "access-requests": shop.request_id,
   };
   const [, resource = ""] = path.split("/");
   return path
@@ -425,7 +442,9 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
 // What comes back.
 
 const tables = words(`agreements transactions operations callbacks activity subscription_groups vault card_tokens
-  brandings branding_files logos fee_formulas payment_method_priorities fraud_rulesets cryptography_keys zero4_platforms`);
+  brandings branding_files logos access_requests fee_formulas payment_method_priorities fraud_rulesets cryptography_keys zero4_platforms`);
+
+const shared_tables = words("users accounts two_factors recovery_codes mails mail_tokens sessions");
 
 /** How many rows each shop has, once nothing is under way any more; under 0 those of everybody else. */
 async function rowsStored(): Promise<ReadonlyMap<number, string>> {
@@ -436,7 +455,7 @@ async function rowsStored(): Promise<ReadonlyMap<number, string>> {
       (name) => `SELECT '${name}' AS name, CASE WHEN account_id IN (${ids}) THEN account_id ELSE 0 END AS whose,
       count(*) FROM ${name} GROUP BY 2`,
     ),
-    ...["users", "accounts"].map((name) => `SELECT '${name}', 0, count(*) FROM ${name}`),
+    ...shared_tables.map((name) => `SELECT '${name}', 0, count(*) FROM ${name}`),
   ];
   const { rows } = await app.services.pool.query(`${counts.join(" UNION ALL ")} ORDER BY 1`);
   const stored = new Map<number, string>();

@@ -10,6 +10,7 @@ import { acquirer_names } from "../src/domain/acquirers.ts";
 import { currencies } from "../src/domain/currency.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
 import { type Answer, type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { codeAt } from "./support/authenticator.ts";
 import { declaredBy } from "./support/declared.ts";
 import { form } from "./support/files.ts";
 
@@ -404,6 +405,26 @@ describe("real answers", () => {
     await called(shop.owner, `DELETE ${platform}`, platform);
     await called(app.anonymous, "GET /versions", "/versions");
     await called(app.anonymous, "POST /ping", "/ping");
+    const person = await app.signUp();
+    const enrolment = (await called(person.call, "POST /user/two-factor", "/user/two-factor")).body;
+    await called(person.call, "POST /user/verification", "/user/verification");
+    await called(person.call, "PATCH /user/verification", "/user/verification", { body: { token: "none" } });
+    const { email } = person;
+    await called(app.anonymous, "POST /password-resets", "/password-resets", { body: { email } });
+    const password = "seven green lanterns";
+    await called(app.anonymous, "PATCH /password-resets", "/password-resets", { body: { token: "none", password } });
+    const asked = { body: { account_id: shop.id, message: "I keep your books" } };
+    const request = (await called(person.call, "POST /access-requests", "/access-requests", asked)).body;
+    await called(shop.owner, "GET /access-requests", "/access-requests");
+    const granted = { body: { granted: true } };
+    await called(shop.owner, "PATCH /access-requests/{id}", `/access-requests/${request.id}`, granted);
+    const session = (await called(person.call, "POST /sessions", "/sessions")).body;
+    await called(person.call, "GET /sessions", "/sessions");
+    await called(person.call, "DELETE /sessions/{id}", `/sessions/${session.id}`);
+    const code = { body: { code: codeAt(enrolment.secret, app.services.clock.now()) } };
+    await called(person.call, "PATCH /user/two-factor", "/user/two-factor", code);
+    const ended = await called(person.call, "DELETE /user/two-factor", "/user/two-factor");
+    assert.equal(ended.status, 401);
   });
 });
 

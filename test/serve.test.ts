@@ -128,6 +128,14 @@ test("`serve` says at once all that is missing and all that it refuses, and ends
   ]);
 });
 
+test("without SMTP `serve` says so at its start, and whoever would need mail is told", async () => {
+  const warned = ({ level, msg }: { level: number; msg: string }) =>
+    level === 40 && msg.startsWith("mail is not configured");
+  assert.ok(lines(installation.program).some(warned), installation.program.output());
+  const refused = await anonymous("POST", "/password-resets", json({ email }));
+  assert.deepEqual([refused.status, refused.body.message.split(":")[0]], [503, "Mail is not configured"]);
+});
+
 test("under `serve` nobody signs up uninvited; the operator makes the first user, with a password that nobody sees", async () => {
   const person = { name: "Eve", email: "eve@elsewhere.example", password: "no invitation at hand" };
   const refused = await anonymous("POST", "/users", json(person));
@@ -427,7 +435,7 @@ test("`coolpay audit` says `books balance`, or each difference and status 1", as
 test("`coolpay help` names every command and setting; an unknown command is told what there is, with status 2", async () => {
   const [code, said] = await told(["help"], {});
   assert.equal(code, 0);
-  for (const name of ["start", "serve", "migrate", "audit", "user create", "help", "DATABASE_URL"])
+  for (const name of ["start", "serve", "migrate", "audit", "mailbox", "user create", "help", "DATABASE_URL"])
     assert.ok(said.includes(`  ${name} `), name);
   for (const [name, meaning] of Object.entries(known_settings))
     assert.ok(said.includes(`  ${name}  ${meaning}\n`), name);

@@ -1,33 +1,46 @@
-// Who calls: HTTP Basic in three forms (none, e-mail and password, empty user and API key; RFC 7617), and on whose
-// account. Reference: extensions, section 2.
+// Who calls: HTTP Basic in three forms (none, e-mail and password, empty user and API key; RFC 7617) or a session's token
+// (RFC 6750), and on whose account. Reference: extensions, section 2.
 
 import { type Agreement, type Method, may } from "../domain/access.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
 import type { Account, Directory, User } from "../services/directory.ts";
+import type { Services } from "../services/services.ts";
+import { passes } from "../services/two-factor.ts";
 import { addressesIn } from "./addresses.ts";
 import type { Scope } from "./endpoint.ts";
 import type { Throttle } from "./throttle.ts";
 
 export type Credentials =
   | { readonly scope: "anonymous" }
-  | { readonly scope: "user"; readonly user: User }
+  | { readonly scope: "user"; readonly user: User; readonly session_id: number | null }
   | { readonly scope: "merchant"; readonly agreement: Agreement };
 
 export type Caller = {
   readonly agreement: Agreement | null;
   readonly account: Account | null;
   readonly user: User | null;
+  /** The session that a person calls through; null with a password. */
+  readonly session_id: number | null;
 };
 
-type Context = { readonly directory: Directory; readonly throttle: Throttle; readonly ip: string };
+type Context = {
+  readonly services: Services;
+  readonly throttle: Throttle;
+  readonly ip: string;
+  /** The header `CoolPay-OTP`. */
+  readonly code: string | undefined;
+};
 
 /** Reads `Authorization`. Wrong credentials are always refused, also where none are needed. */
 export async function authenticate(header: string | undefined, context: Context): Promise<Credentials> {
   if (header === undefined || header === "") return { scope: "anonymous" };
+  const session = /^Bearer +([\w-]{1,100})$/i.exec(header.trim())?.[1];
+  if (session !== undefined) return bySession(session, context);
   const basic = decodeBasic(header);
   if (basic === null) throw new Refused("authentication_required");
 
-  const { directory, throttle, ip } = context;
+  const { services, throttle, ip } = context;
+  const { directory } = services;
   if (basic.user === "") {
     // A right key is let in whatever else comes from its address: no number of guesses finds one.
     const agreement = await directory.byKey(basic.password);
@@ -47,7 +60,19 @@ export async function authenticate(header: string | undefined, context: Context)
     throttle.emails.failed(email);
     throw new Refused("invalid_password");
   }
-  return { scope: "user", user };
+  const second = await passes(services, { user, address: ip, code: context.code?.trim() });
+  if (second === "wrong") throttle.addresses.failed(ip);
+  if (second !== "passes") throw new Refused("one_time_password_required");
+  return { scope: "user", user, session_id: null };
+}
+
+/** A session was opened with password and code: it needs neither. */
+async function bySession(token: string, { services, throttle, ip }: Context): Promise<Credentials> {
+  const session = await services.directory.bySession(token);
+  if (session !== null) return { scope: "user", user: session.user, session_id: session.id };
+  throttle.addresses.check(ip);
+  throttle.addresses.failed(ip);
+  throw new Refused("authentication_required");
 }
 
 function decodeBasic(header: string): { user: string; password: string } | null {
@@ -76,26 +101,27 @@ export async function authorize(credentials: Credentials, wanted: Wanted, contex
   const { scope } = wanted;
   if (credentials.scope === "anonymous") {
     if (scope !== "anonymous") throw new Refused("authentication_required");
-    return { agreement: null, account: null, user: null };
+    return { agreement: null, account: null, user: null, session_id: null };
   }
   const user = credentials.scope === "user" ? credentials.user : null;
+  const session_id = credentials.scope === "user" ? credentials.session_id : null;
   if (scope === "user") {
     if (user === null) throw forbidden(wanted);
-    return { agreement: null, account: null, user };
+    return { agreement: null, account: null, user, session_id };
   }
   const named = wanted.account_header?.trim();
   const agreement =
     credentials.scope === "merchant"
       ? ofKey(credentials.agreement, named)
-      : await ofUser(credentials.user, { scope, named }, context.directory);
-  if (agreement === null) return { agreement: null, account: null, user };
+      : await ofUser(credentials.user, { scope, named }, context.services.directory);
+  if (agreement === null) return { agreement: null, account: null, user, session_id };
 
   if (!addressAllowed(agreement, context.ip)) throw notAuthorized("Address not allowed");
   const asks = scope === "merchant" || scope === "user_or_merchant" || wanted.permission;
   if (asks && !may(agreement, wanted.method, wanted.path)) throw forbidden(wanted);
-  const account = await context.directory.account(agreement.account_id);
+  const account = await context.services.directory.account(agreement.account_id);
   if (wanted.charges && account.suspended_at !== null) throw notAuthorized("Account is suspended");
-  return { agreement, account, user };
+  return { agreement, account, user, session_id };
 }
 
 const forbidden = ({ method, path }: Wanted): Refused => notAuthorized(`Not authorized to ${method} ${path}`);

@@ -23,6 +23,8 @@ type Caller<S extends Scope> = S extends "merchant"
     : { readonly agreement: Agreement | null; readonly account: Account | null; readonly user: User | null };
 
 export type Request<I extends TObject = TObject, S extends Scope = Scope> = Caller<S> & {
+  /** The session that a person calls through; null with a password or key. */
+  readonly session_id: number | null;
   readonly services: Services;
   /** Query and body together, validated: a handler does not care where a value was written. */
   readonly input: Static<I>;
@@ -37,6 +39,7 @@ export type Request<I extends TObject = TObject, S extends Scope = Scope> = Call
   /** From `CoolPay-Callback-Url` or `QuickPay-Callback-Url`. */
   readonly callback_url: string | null;
   readonly url: { readonly path: string; readonly query: string };
+  readonly user_agent: string;
 };
 
 /** A request whose input does not matter: what functions shared by several endpoints take. */

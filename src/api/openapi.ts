@@ -70,7 +70,9 @@ export function openApi({ endpoints, version, api_url, program_version, groups }
 const introductionIn = ({ switches }: Version): string =>
   `
 **Credentials.** HTTP Basic: an empty user and an API key as password (\`curl -u ":API_KEY"\`), or e-mail and password. A person
-with several accounts names one in the header \`CoolPay-Account-Id\`.
+with several accounts names one in the header \`CoolPay-Account-Id\`. Where two-factor is in force, calls with the password need
+the header \`CoolPay-OTP\`: a code proves the caller's address for five minutes. A session's token (\`POST /sessions\`) is sent as
+\`Authorization: Bearer …\`.
 
 **Versions.** \`Accept-Version\` chooses among ${versions.map(({ name }) => `\`${name}\``).join(", ")}; without it, \`${latest.name}\` answers.
 

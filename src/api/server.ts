@@ -161,7 +161,7 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
   if (!version || !spoken) throw new Refused("version_not_served", null, { message: version_message });
   if (!endpoint.static && !acceptsJson(headers.accept)) throw new Refused("not_acceptable");
 
-  const context = { directory: gate.services.directory, throttle: gate.throttle, ip };
+  const context = { services: gate.services, throttle: gate.throttle, ip, code: one(headers["coolpay-otp"]) };
   const credentials = await authenticate(headers.authorization, context);
   const throttle_key = throttleKey(credentials);
   if (throttle_key !== null) gate.throttle.agreements.check(throttle_key);
@@ -241,6 +241,7 @@ function answered(
     synchronized: spoken.waits && Object.hasOwn(query_params, "synchronized"),
     callback_url,
     url: { path, query },
+    user_agent: raw.headers["user-agent"] ?? "",
   } as AnyRequest;
   const run = async (): Promise<Answer> => {
     const has_file = body.files.file !== undefined || (endpoint.file === "or_text" && value.file !== undefined);

@@ -8,6 +8,7 @@ export const refusals = {
   authentication_required: { http: 401, message: "Authentication required" },
   invalid_api_key: { http: 401, message: "Invalid API key" },
   invalid_password: { http: 401, message: "Invalid e-mail or password" },
+  one_time_password_required: { http: 401, message: "One-time password required" },
   not_authorized: { http: 403, message: "Not authorized" },
   not_found: { http: 404, message: "Not found" },
   validation: { http: 400, message: "Validation error" },
@@ -27,6 +28,7 @@ export const refusals = {
   too_many_failures: { http: 429, message: "Too Many 4XX Requests" },
   headers_too_large: { http: 431, message: "Request headers too large" },
   internal: { http: 500, message: "Internal server error" },
+  mail_not_configured: { http: 503, message: "Mail is not configured: ask the operator of this installation" },
   unavailable: { http: 503, message: "Service unavailable, try again" },
 } as const satisfies Record<string, { http: number; message: string }>;
 

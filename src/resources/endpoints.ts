@@ -2,6 +2,7 @@
 
 import type { Endpoint } from "../api/endpoint.ts";
 import type { SignupPolicy } from "../services/users.ts";
+import { accessRequests } from "./access-requests.ts";
 import { account, accounts } from "./accounts.ts";
 import { acquirerEndpoints } from "./acquirers.ts";
 import { activityEndpoints } from "./activity.ts";
@@ -14,6 +15,7 @@ import { currencyEndpoints } from "./currencies.ts";
 import { feeEndpoints } from "./fees.ts";
 import { fraudRulesets } from "./fraud-rulesets.ts";
 import { logos } from "./logos.ts";
+import { mailedTokens } from "./mailed-tokens.ts";
 import { operationalStatus } from "./operational-status.ts";
 import { paymentMethodPriority } from "./payment-method-priority.ts";
 import { paymentOperations } from "./payment-operations.ts";
@@ -21,8 +23,10 @@ import { payments } from "./payments.ts";
 import { payouts } from "./payouts.ts";
 import { ping } from "./ping.ts";
 import { referenceEndpoints } from "./reference.ts";
+import { sessions } from "./sessions.ts";
 import { subscriptionGroups } from "./subscription-groups.ts";
 import { subscriptions } from "./subscriptions.ts";
+import { twoFactor } from "./two-factor.ts";
 import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
 import { zero4Platform } from "./zero4-platform.ts";
@@ -36,6 +40,9 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...currencyEndpoints,
     ...operationalStatus,
     ...usersEndpoints({ signup }),
+    ...twoFactor,
+    ...mailedTokens(),
+    ...sessions,
     ...accounts,
     ...account,
     ...logos,
@@ -57,6 +64,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
   ];
   endpoints.push(
     ...agreementEndpoints(() => endpoints),
+    ...accessRequests(() => endpoints),
     ...referenceEndpoints({ endpoints: () => endpoints, program_version }),
   );
   return endpoints;

@@ -18,6 +18,9 @@ const about_api = "about this API";
 const groups: Groups = {
   under: {
     user: "users",
+    "password-resets": "users",
+    sessions: "users",
+    "access-requests": "agreements",
     account: "accounts",
     "acl-resources": "agreements",
     versions: about_api,

@@ -10,7 +10,7 @@ import type { Services } from "../services/services.ts";
 import { changeUser, removeUser, type SignupPolicy, signUp } from "../services/users.ts";
 import { type UserRow, userById } from "../storage/directory.ts";
 
-const UserShape = Type.Object(
+export const UserShape = Type.Object(
   {
     id: Type.Integer(),
     name: Type.String(),
@@ -36,7 +36,8 @@ const Change = Type.Object({
   current_password: Type.Optional(text({ max: 1_000, description: "Needed to change e-mail or password" })),
 });
 
-async function userOf({ pool }: Services, id: number): Promise<UserRow> {
+/** As she is now. */
+export async function userOf({ pool }: Services, id: number): Promise<UserRow> {
   const user = await userById(pool, id);
   if (user === null) throw notFound("User", id);
   return user;

@@ -25,6 +25,7 @@ import { activity, differences } from "./activity.ts";
 import { changing, conflict, taken } from "./changing.ts";
 import { keyHash, type User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
+import { mailInvitation } from "./mails.ts";
 import type { Seal } from "./seal.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -39,7 +40,8 @@ export const invitationHash = (token: string): Buffer => createHash("sha256").up
 /** Who changes agreements, and what can be permitted at all. */
 export type Context = { readonly holder: Agreement; readonly resources: readonly AclResource[] };
 
-function mustHold(holder: Agreement, permissions: readonly AclPermission[]): void {
+/** Throws 403 for what the giver does not hold herself. */
+export function mustHold(holder: Agreement, permissions: readonly AclPermission[]): void {
   const beyond = firstBeyond(holder, permissions);
   if (beyond !== null) throw notAuthorized(`Not authorized to grant ${beyond}`);
 }
@@ -163,6 +165,7 @@ export async function createAgreement(
       }
       const row = await read(db, id);
       await noteAgreement(db, actor, { action: "create", before: null, after: row, at });
+      if (email !== undefined && token !== null) await mailInvitation(services, db, { account_id, id, email, token });
       return row;
     },
     target,

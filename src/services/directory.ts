@@ -16,8 +16,10 @@ import {
   toAgreement,
   type UserRow,
   userByEmail,
+  userById,
 } from "../storage/directory.ts";
 import { fraudRulesetsOf } from "../storage/fraud-rulesets.ts";
+import { sessionByToken } from "../storage/sessions.ts";
 import { limiter } from "./limited.ts";
 import type { Seal } from "./seal.ts";
 import { openSettings } from "./secrets.ts";
@@ -39,6 +41,8 @@ export type Directory = {
   readonly byKey: (key: string) => Promise<Agreement | null>;
   /** Null when e-mail or password is wrong. Takes the same time for an unknown e-mail. */
   readonly byPassword: (email: string, password: string) => Promise<User | null>;
+  /** Null when there is no such session (any more). */
+  readonly bySession: (token: string) => Promise<{ readonly id: number; readonly user: User } | null>;
   readonly agreementsOf: (user_id: number) => Promise<readonly Agreement[]>;
   /** Every accepted agreement of an account. */
   readonly agreementsWith: (account_id: number) => Promise<readonly Agreement[]>;
@@ -67,6 +71,11 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
     return { ...row, settings: openSettings(seal, row.settings) };
   });
   const users = remembering((email: string) => userByEmail(pool, email));
+  const sessions = remembering(async (hash: string) => {
+    const session = await sessionByToken(pool, Buffer.from(hash, "hex"));
+    const user = session && (await userById(pool, session.user_id));
+    return session && user && { id: session.id, expires_at: session.expires_at, user: withoutPassword(user) };
+  });
   const memberships = remembering(async (user_id: number) =>
     (await agreementsOfUser(pool, user_id)).filter(({ accepted }) => accepted).map(toAgreement),
   );
@@ -83,9 +92,11 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
     async byPassword(email, password) {
       const row = await users.get(email.toLowerCase());
       const correct = await passwords.check(row?.password_hash ?? null, password);
-      if (row === null || !correct) return null;
-      const { password_hash: _, ...user } = row;
-      return user;
+      return row !== null && correct ? withoutPassword(row) : null;
+    },
+    async bySession(token) {
+      const session = await sessions.get(hash("sha256", token));
+      return session !== null && session.expires_at > now() ? session : null;
     },
     agreementsOf: memberships.get,
     agreementsWith: members.get,
@@ -103,10 +114,12 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
     hashPassword: (password) => passwords.hash(password),
     verifyPassword: (hash, password) => passwords.check(hash, password),
     forget() {
-      for (const cache of [keys, accounts, users, memberships, members, rulesets]) cache.clear();
+      for (const cache of [keys, accounts, users, sessions, memberships, members, rulesets]) cache.clear();
     },
   };
 }
+
+const withoutPassword = ({ password_hash: _, ...user }: UserRow): User => user;
 
 /** Remembers answers for `remembered_ms`; concurrent questions are asked once. */
 function remembering<Key, Value>(ask: (key: Key) => Promise<Value>) {

@@ -30,15 +30,16 @@ type ShownUser = {
   readonly name: string;
   readonly email: string | null;
   readonly email_verified: boolean;
+  readonly two_factor: boolean;
   readonly created_at: Date;
 };
 
-export const presentUser = ({ id, name, email, email_verified, created_at }: ShownUser) => ({
+export const presentUser = ({ id, name, email, email_verified, two_factor, created_at }: ShownUser) => ({
   id,
   name,
   email,
   email_verified,
-  two_factor: false,
+  two_factor,
   created_at: wireTime(created_at),
 });
 

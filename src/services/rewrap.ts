@@ -43,6 +43,8 @@ export const sealed_columns: readonly Sealed[] = [
     key: { bucket: "smallint", scope: "text", key: "text" },
     purpose: "answer",
   },
+  { table: "two_factors", column: "sealed", key: { user_id: "integer" }, purpose: "two-factor" },
+  { table: "mails", column: "sealed", key: { id: "text" }, purpose: "mail" },
 ];
 
 const batch_max = 200;

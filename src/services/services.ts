@@ -8,6 +8,7 @@ import type { IdempotencyRow } from "../storage/rows.ts";
 import type { MovableClock } from "./clock.ts";
 import type { Directory } from "./directory.ts";
 import type { Health } from "./health.ts";
+import type { MailWay } from "./mails.ts";
 import type { Addresses } from "./present.ts";
 import type { Seal } from "./seal.ts";
 
@@ -25,6 +26,7 @@ export type Services = {
   readonly seal: Seal;
   readonly directory: Directory;
   readonly addresses: Addresses & { readonly api_url: string; readonly manager_url: string };
+  readonly mail: MailWay;
   readonly simulator: Acquirer;
   /** Adapters by acquirer name; an acquirer without one can only do test transactions. */
   readonly acquirers: Readonly<Record<string, Acquirer>>;

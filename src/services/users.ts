@@ -2,6 +2,7 @@
 
 import { weakness } from "../domain/passwords.ts";
 import { notAuthorized, Refused } from "../domain/refusal.ts";
+import { deleteOpenRequests } from "../storage/access-requests.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
   type AgreementRow,
@@ -18,6 +19,9 @@ import {
   userById,
 } from "../storage/directory.ts";
 import { isUniqueViolation } from "../storage/errors.ts";
+import { forgetTokens } from "../storage/mails.ts";
+import { deleteSessions } from "../storage/sessions.ts";
+import { deleteTwoFactor, forgetProofs } from "../storage/two-factor.ts";
 import { activity, differences } from "./activity.ts";
 import { acceptAs, end, invitationHash } from "./agreements.ts";
 import { changing, taken } from "./changing.ts";
@@ -44,7 +48,8 @@ function checkEmail(email: string | undefined): void {
   if (email?.includes(":")) throw new Refused("validation", { email: ["is invalid"] });
 }
 
-function checkPassword(password: string, about: readonly string[]): void {
+/** Throws 400 for a weak one. */
+export function checkPassword(password: string, about: readonly string[]): void {
   const weak = weakness(password, about);
   if (weak !== null) throw new Refused("validation", { password: [weak] });
 }
@@ -79,7 +84,7 @@ export async function signUp(
       const user = await userById(db, id);
       if (user === null) throw new Error("a new user cannot be read");
       const self = { ...actor, user_id: id, name };
-      await note(db, self, { action: "create", before: null, after: user, at });
+      await noteUser(db, self, { action: "create", before: null, after: user, at });
       if (invitation !== null) await acceptAs(services, db, { agreement: invitation, user, actor: self });
       return user;
     },
@@ -105,8 +110,15 @@ type Noted = {
 // Users belong to no account; their trail stands under this one, which no account has.
 const no_account = 0;
 
-async function note(db: Db, actor: Actor, { action, before, after, at }: Noted): Promise<void> {
-  const shown = (user: UserRow | null) => user && { name: user.name, email: user.email };
+/** The audit trail's line about a person. */
+export async function noteUser(db: Db, actor: Actor, { action, before, after, at }: Noted): Promise<void> {
+  const shown = (user: UserRow | null) =>
+    user && {
+      name: user.name,
+      email: user.email,
+      email_verified: user.email_verified,
+      two_factor: user.two_factor,
+    };
   const new_password = before !== null && after !== null && before.password_hash !== after.password_hash;
   const changes = {
     ...differences(shown(before), shown(after)),
@@ -154,14 +166,17 @@ export async function changeUser(
         password_hash: password_hash ?? before.password_hash,
       };
       await updateUser(db, user.id, after);
-      await note(db, actor, { action: "update", before, after, at: clock.now() });
+      if (password !== undefined) await endAccess(db, user.id);
+      if (after.email !== before.email) await forgetTokens(db, user.id);
+      await noteUser(db, actor, { action: "update", before, after, at: clock.now() });
       return after;
     },
     target,
   }).catch(emailTaken);
 }
 
-async function mustExist(found: Promise<UserRow | null>): Promise<UserRow> {
+/** Throws 401 for somebody who has left meanwhile. */
+export async function mustExist(found: Promise<UserRow | null>): Promise<UserRow> {
   const user = await found;
   if (user === null) throw new Refused("invalid_password");
   return user;
@@ -169,7 +184,19 @@ async function mustExist(found: Promise<UserRow | null>): Promise<UserRow> {
 
 const wrongPassword = (why: string) => new Refused("validation", { current_password: [why] });
 
-async function prove({ directory }: Services, { password_hash }: UserRow, given: string | undefined): Promise<void> {
+/** What a password has opened until now ends: sessions, proven addresses, and resets that were mailed. */
+export async function endAccess(db: Db, user_id: number): Promise<void> {
+  await deleteSessions(db, user_id);
+  await forgetProofs(db, user_id);
+  await forgetTokens(db, user_id, "password_reset");
+}
+
+/** Throws 400 unless this is the user's password. */
+export async function prove(
+  { directory }: Services,
+  { password_hash }: UserRow,
+  given: string | undefined,
+): Promise<void> {
   if (given === undefined) throw wrongPassword("is missing");
   if (password_hash === null || !(await directory.verifyPassword(password_hash, given)))
     throw wrongPassword("is invalid");
@@ -185,8 +212,12 @@ export const removeUser = (services: Services, actor: Actor, user: User): Promis
       for (const account_id of ids.sort((a, b) => a - b)) await lockAccount(db, account_id);
       for (const agreement of await agreementsOfUser(db, user.id)) await end(db, actor, { agreement, at });
       const before = await mustExist(lockUser(db, user.id));
+      await endAccess(db, user.id);
+      await forgetTokens(db, user.id);
+      await deleteTwoFactor(db, user.id);
+      await deleteOpenRequests(db, user.id);
       await deleteUser(db, user.id, at);
-      await note(db, actor, { action: "delete", before, after: null, at });
+      await noteUser(db, actor, { action: "delete", before, after: null, at });
       return before;
     },
     target,

@@ -23,6 +23,8 @@ export type UserRow = {
   readonly password_hash: string | null;
   readonly is_system: boolean;
   readonly created_at: Date;
+  /** A second factor is in force. */
+  readonly two_factor: boolean;
 };
 
 export type AgreementRow = {
@@ -71,19 +73,22 @@ export const agreementsOfUser = async (db: Db, user_id: number): Promise<Agreeme
 export const agreementsOfAccount = async (db: Db, account_id: number): Promise<AgreementRow[]> =>
   (await db.query<AgreementRow>(`${agreements} AND a.account_id = $1 ORDER BY a.id`, [account_id])).rows;
 
-export const userByEmail = (db: Db, email: string) =>
-  first<UserRow>(db, "SELECT * FROM users WHERE email = $1 AND deleted_at IS NULL AND NOT is_system", [
-    email.toLowerCase(),
-  ]);
+const users = `SELECT u.id, u.name, u.email, u.email_verified, u.password_hash, u.is_system, u.created_at,
+    EXISTS (SELECT FROM two_factors t WHERE t.user_id = u.id AND t.confirmed_at IS NOT NULL) AS two_factor
+  FROM users u WHERE u.deleted_at IS NULL`;
 
-export const userById = (db: Db, id: number) =>
-  first<UserRow>(db, "SELECT * FROM users WHERE id = $1 AND deleted_at IS NULL", [id]);
+export const userByEmail = (db: Db, email: string) =>
+  first<UserRow>(db, `${users} AND u.email = $1 AND NOT u.is_system`, [email.toLowerCase()]);
+
+export const userById = (db: Db, id: number) => first<UserRow>(db, `${users} AND u.id = $1`, [id]);
 
 /** Closed ones too: what was begun on them is still settled, and their callbacks are signed. */
 export const accountById = (db: Db, id: number) => first<AccountRow>(db, "SELECT * FROM accounts WHERE id = $1", [id]);
 
+type Counter = "users" | "accounts" | "agreements" | "processes" | "access_requests" | "sessions";
+
 /** The next id of a shared table. */
-export async function nextCounter(db: Db, name: "users" | "accounts" | "agreements" | "processes"): Promise<number> {
+export async function nextCounter(db: Db, name: Counter): Promise<number> {
   const row = await first<{ next: number }>(
     db,
     "UPDATE counters SET next = next + 1 WHERE name = $1 RETURNING next - 1 AS next",
@@ -126,10 +131,9 @@ export async function lockAccount(db: Db, account_id: number): Promise<void> {
 }
 
 /** Until the transaction ends nobody else changes this user. */
-export const lockUser = (db: Db, id: number) =>
-  first<UserRow>(db, "SELECT * FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", [id]);
+export const lockUser = (db: Db, id: number) => first<UserRow>(db, `${users} AND u.id = $1 FOR UPDATE OF u`, [id]);
 
-export type NewUser = Omit<UserRow, "id" | "email_verified"> & { readonly email_verified?: boolean };
+export type NewUser = Omit<UserRow, "id" | "email_verified" | "two_factor"> & { readonly email_verified?: boolean };
 
 /** Throws a unique violation (`users_email_key`) when the e-mail is taken. */
 export async function insertUser(db: Db, user: NewUser): Promise<number> {

@@ -6,7 +6,10 @@ import { each } from "../services/each.ts";
 import { eraseOld } from "../services/retention.ts";
 import type { Services } from "../services/services.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
+import { forgetMails } from "../storage/mails.ts";
+import { forgetSessions } from "../storage/sessions.ts";
 import { dueTransactions } from "../storage/transactions.ts";
+import { forgetOldProofs } from "../storage/two-factor.ts";
 import { deleteUnused } from "../storage/vault.ts";
 import type { Leases } from "./leases.ts";
 import { type Loop, startLoop } from "./loop.ts";
@@ -33,6 +36,9 @@ export function startDue(services: Services, leases: Leases): Loop {
 }
 
 const forgetting_pause_ms = 600_000;
+// Long enough for somebody who asks where her mail is.
+const mails_kept_ms = 7 * 24 * 3_600_000;
+const mailbox_max = 500;
 
 export const startForgetting = (services: Services): Loop =>
   startLoop({
@@ -40,8 +46,13 @@ export const startForgetting = (services: Services): Loop =>
     pause_ms: forgetting_pause_ms,
     log: services.log,
     round: async () => {
-      await forgetKeys(services.pool, new Date(services.clock.now().getTime() - keys_kept_ms));
+      const now = services.clock.now();
+      const before = (ms: number): Date => new Date(now.getTime() - ms);
+      await forgetKeys(services.pool, before(keys_kept_ms));
       await deleteUnused(services.pool);
+      await forgetMails(services.pool, { now, mails_before: before(mails_kept_ms), kept_max: mailbox_max });
+      await forgetOldProofs(services.pool, now);
+      await forgetSessions(services.pool, now);
       return false;
     },
   });
