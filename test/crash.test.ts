@@ -117,6 +117,12 @@ async function query<Row extends pg.QueryResultRow>(url: string, text: string): 
     .finally(() => client.end());
 }
 
+/** A statement that was under way when its client was killed is still carried out. */
+async function untilAlone(url: string): Promise<void> {
+  const others = "SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+  while ((await query(url, others)).length > 0) await sleep(20);
+}
+
 /** Notes where the operations stood that nobody finished. */
 async function noteCut(url: string, cut: Cut): Promise<void> {
   const rows = await query<{ reference: string; asked: boolean; answered: boolean }>(
@@ -163,10 +169,15 @@ for (const victims of ["the server", "the server and the database"] as const) {
       await ended(server.process);
       await finished;
 
-      // The database alone, to see how things stood.
-      const embedded = await startEmbedded({ data_dir, log: () => {} });
-      await noteCut(embedded.url, cut);
-      await embedded.stop();
+      // The database alone, to see how things stood. Where it was not killed, it runs on and the next server adopts it.
+      if (victims === "the server") {
+        await untilAlone(server.database_url);
+        await noteCut(server.database_url, cut);
+      } else {
+        const embedded = await startEmbedded({ data_dir, log: () => {} });
+        await noteCut(embedded.url, cut);
+        await embedded.stop();
+      }
     }
     const { before_ask, during_ask, before_settle } = cut;
     console.log(

@@ -24,6 +24,7 @@ import { repair } from "../src/services/repair.ts";
 import { system } from "../src/services/services.ts";
 import { type Answer, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newKey, newMember } from "./support/members.ts";
+import { any_character } from "./support/texts.ts";
 
 const facts = (more: Partial<Facts> = {}): Facts => ({
   amount: 10_000,
@@ -133,7 +134,7 @@ describe("a rule", () => {
       fc.property(
         fc.constantFrom(...metric_names),
         fc.constantFrom(...operators),
-        fc.string({ unit: "binary" }),
+        fc.string({ unit: any_character }),
         (metric_name, operator, value) => {
           const one = { metric_name, operator, value };
           const wrong = wrongWith(one);

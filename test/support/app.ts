@@ -64,7 +64,8 @@ type Options = {
 
 export async function startApp({ settings, simulator_latency_ms, beside }: Options = {}): Promise<TestApp> {
   const folder = beside?.data_dir ?? mkdtempSync(join(tmpdir(), "coolpay-test-"));
-  const database = beside === undefined ? await testDatabase() : { url: beside.database_url, drop: async () => {} };
+  const database =
+    beside === undefined ? await testDatabase({ migrated: true }) : { url: beside.database_url, drop: async () => {} };
   const config: Config = {
     ...readConfig("start", { COOLPAY_DATA_DIR: folder, COOLPAY_DEMO: "0" }),
     ports: { api: 0, window: 0, manager: 0, metrics: 0 },

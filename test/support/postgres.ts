@@ -15,6 +15,8 @@ const settings = {
   fsync: "off",
   full_page_writes: "off",
   synchronous_commit: "off",
+  // It would visit every one of the many databases, which live for seconds.
+  autovacuum: "off",
   max_connections: "200",
   shared_buffers: "128MB",
 };

@@ -108,7 +108,12 @@ export function coolpay(words: readonly string[], settings: Settings, { input = 
   const child = spawn(process.execPath, [main, ...words], {
     cwd: own_folder,
     // The first of them compiles for all; that makes its end slow.
-    env: { PATH, HOME, NODE_COMPILE_CACHE: join(own_folder, "compiled"), ...settings },
+    env: {
+      PATH,
+      HOME,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(own_folder, "compiled"),
+      ...settings,
+    },
     // A group of its own, so that it can be told whether all of it is gone.
     detached: true,
   });
