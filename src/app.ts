@@ -121,6 +121,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
     health: createHealth(),
+    plans: config.plans,
     process_id: () => leases.process_id,
     running: parts.running,
     callbackBody: (transaction: Transaction) => JSON.stringify(presentTransaction(transaction, addresses)),
@@ -134,7 +135,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   const transport = { tls, proxies: isLoopback(config.host) ? null : config.trust_proxy };
   const api = createServer({
     services,
-    endpoints: endpointsOf({ signup: config.signup, program_version: ownVersion() }),
+    endpoints: endpointsOf({ signup: config.signup, plans: config.plans, program_version: ownVersion() }),
     trust_proxy: config.trust_proxy,
     transport,
     log: (line) => {

@@ -12,7 +12,7 @@ import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate, oldestSealedKey } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { whatToDo } from "./trouble.ts";
-import { demoKey, paymentCount, welcome } from "./welcome.ts";
+import { demoKeys, paymentCount, welcome } from "./welcome.ts";
 
 const usage = `coolpay <command>
 
@@ -131,7 +131,7 @@ async function begin({ config, database_url, log, first_start, began }: Beginnin
   let { stop } = app;
   try {
     const made = config.demo && (await makeDemo(app, config.signup));
-    const facts = { api_key: config.demo ? await demoKey(app) : null, payments: await paymentCount(app) };
+    const facts = { api_keys: config.demo ? await demoKeys(app) : [], payments: await paymentCount(app) };
     if (config.processes > 1 || config.test_clock) {
       stop = async () => {};
       await app.stop();

@@ -1,6 +1,7 @@
 // Every endpoint of the API, in the order of the reference.
 
 import type { Endpoint } from "../api/endpoint.ts";
+import type { Plans } from "../domain/plans.ts";
 import type { SignupPolicy } from "../services/users.ts";
 import { account, accounts } from "./accounts.ts";
 import { acquirerEndpoints } from "./acquirers.ts";
@@ -20,6 +21,7 @@ import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
 import { payouts } from "./payouts.ts";
 import { ping } from "./ping.ts";
+import { planEndpoints } from "./plans.ts";
 import { referenceEndpoints } from "./reference.ts";
 import { subscriptionGroups } from "./subscription-groups.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -27,9 +29,9 @@ import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
 import { zero4Platform } from "./zero4-platform.ts";
 
-type Options = { readonly signup: SignupPolicy; readonly program_version: string };
+type Options = { readonly signup: SignupPolicy; readonly plans: Plans; readonly program_version: string };
 
-export function endpointsOf({ signup, program_version }: Options): readonly Endpoint[] {
+export function endpointsOf({ signup, plans, program_version }: Options): readonly Endpoint[] {
   const endpoints: Endpoint[] = [
     ...ping,
     ...versionEndpoints,
@@ -38,6 +40,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...usersEndpoints({ signup }),
     ...accounts,
     ...account,
+    ...planEndpoints(plans),
     ...logos,
     ...acquirerEndpoints,
     ...zero4Platform,

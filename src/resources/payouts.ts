@@ -7,6 +7,7 @@ import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
 import { create, find, patchTransaction } from "../services/payments.ts";
+import { mustHave } from "../services/plans.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
@@ -38,6 +39,7 @@ export const payouts: Endpoint[] = [
     handle: async (request) => {
       const { services, actor, account, input } = request;
       const { order_id, currency } = input;
+      mustHave(services, account, "payouts");
       const body = {
         ...newBody(newMetadata(undefined)),
         ...bodyOf(input),

@@ -12,6 +12,7 @@ import { mustBeBranding } from "../services/brandings.ts";
 import { cardAutoFee } from "../services/fees.ts";
 import { perform } from "../services/operate.ts";
 import { create, find, patchTransaction } from "../services/payments.ts";
+import { mustHave } from "../services/plans.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
 import { beginRecurring } from "../services/subscriptions.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
@@ -160,6 +161,7 @@ const subscriptionWrites = [
       const type = subscription.type;
       await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
       await mustBeGroups(services, { account_id: account.id, currency }, input.group_ids ?? []);
+      mustHave(services, account, "subscriptions");
       const body = {
         ...newBody(newMetadata(shopsystem)),
         ...bodyOf(input),

@@ -18,6 +18,7 @@ import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
 import { stop } from "./operate.ts";
 import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
+import type { Taken } from "./plans.ts";
 import type { Actor, Services } from "./services.ts";
 
 // Other requests change the same row meanwhile; each try starts from its newest state.
@@ -63,12 +64,15 @@ export async function born(services: Services, wanted: New): Promise<Transaction
   };
 }
 
-/** Stores a new transaction, with the operation that it begins with where it has one. Throws `order_id_taken`. */
+/**
+ * Stores a new transaction, with the operation that it begins with where it has one. `taken`: what that takes of the plan.
+ * Throws `order_id_taken`.
+ */
 export async function store(
   services: Services,
   actor: Actor,
   transaction: Transaction,
-  trail: readonly ActivityRow[] = [],
+  { trail = [], taken }: { readonly trail?: readonly ActivityRow[]; readonly taken?: Taken } = {},
 ): Promise<void> {
   const { account_id, type, id, order_id, currency, state, created_at, operations } = transaction;
   const committed = await services.commit({
@@ -83,12 +87,14 @@ export async function store(
       }),
       ...trail,
     ],
+    ...(taken && { uses: taken.uses }),
     idempotency: claimed(actor, transaction, operations[0]?.id ?? null),
   });
   if (committed === "conflict") {
     throw new Refused("order_id_taken", { order_id: [`already exists on another ${type.toLowerCase()}`] });
   }
   if (committed === "key_taken") throw keyTaken();
+  if (committed === "plan_used_up") throw taken?.refused ?? new Error("only what takes of a plan can use it up");
 }
 
 /** A new transaction without operations. Throws `order_id_taken`. */

@@ -5,6 +5,7 @@ import { Refused } from "../domain/refusal.ts";
 import { authorizationOf, derive, newBody, type OperationOptions, type Transaction } from "../domain/transaction.ts";
 import { type Begun, mustBeChargeable, newOperation, operationActivity } from "./operations.ts";
 import { born, store } from "./payments.ts";
+import { takenOf } from "./plans.ts";
 import type { Actor, Services } from "./services.ts";
 
 export type Recurring = {
@@ -21,7 +22,7 @@ export type Recurring = {
   readonly variables: Readonly<Record<string, unknown>>;
 };
 
-/** Makes the payment with its pending operation. Throws `wrong_state` unless the subscription is active. */
+/** Makes the payment with its pending operation. Throws 402 by the plan, `wrong_state` unless the subscription is active. */
 export async function beginRecurring(
   services: Services,
   actor: Actor,
@@ -31,6 +32,9 @@ export async function beginRecurring(
   const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
   const { fee, order_id, options, callback_url, text_on_statement, variables } = wanted;
   const amount = wanted.amount + (fee ?? 0);
+  // Its own operations end nothing here.
+  const charged = { account_id, operations: [] };
+  const taken = await takenOf(services, { transaction: charged, verb: "recurring", test_mode });
   const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
   if (state !== "active" || authorization === null) throw new Refused("wrong_state", {});
   mustBeChargeable(amount, currency);
@@ -52,7 +56,7 @@ export async function beginRecurring(
   const at = before.created_at;
   const wish = {
     ...{ account_id, type: before.type, id: before.id, verb: "recurring" as const },
-    ...{ amount, callback_url, acquirer, options: { ...options, authorization } },
+    ...{ amount, callback_url, acquirer, options: { ...options, authorization, ...taken.mark } },
   };
   const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
   const operations = [operation];
@@ -66,9 +70,8 @@ export async function beginRecurring(
   };
   services.running.add(operation.reference);
   try {
-    await store(services, actor, transaction, [
-      operationActivity(actor, { before, after: transaction, operation, at }),
-    ]);
+    const trail = [operationActivity(actor, { before, after: transaction, operation, at })];
+    await store(services, actor, transaction, { trail, taken });
   } catch (error) {
     services.running.delete(operation.reference);
     throw error;
