@@ -11,12 +11,13 @@ import { type Config, isLoopback, ownVersion } from "./config.ts";
 import type { Transaction } from "./domain/transaction.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
-import { createMetrics, metricsServer } from "./metrics.ts";
+import { countDropped, createMetrics, metricsServer } from "./metrics.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
 import { presentTransaction } from "./services/present.ts";
+import { requestBook } from "./services/request-log.ts";
 import { createSeal, masterKey } from "./services/seal.ts";
 import type { Services } from "./services/services.ts";
 import { readClock } from "./storage/clock.ts";
@@ -31,6 +32,7 @@ import { startDue, startForgetting } from "./work/due.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
 import { startRepairs } from "./work/operations.ts";
+import { startRequestLog } from "./work/requests.ts";
 
 export type Addresses = { api_url: string; window_url: string; manager_url: string; metrics_url: string };
 
@@ -129,7 +131,9 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     log,
   };
 
+  const requests = requestBook(services);
   const metrics = createMetrics();
+  countDropped(metrics, requests.dropped);
   const tls = await tlsOf(config);
   // On loopback everybody is this machine.
   const transport = { tls, proxies: isLoopback(config.host) ? null : config.trust_proxy };
@@ -138,9 +142,10 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     endpoints: endpointsOf({ signup: config.signup, plans: config.plans, program_version: ownVersion() }),
     trust_proxy: config.trust_proxy,
     transport,
-    log: (line) => {
+    log: (line, said) => {
       metrics.observe(line);
       log.request(line);
+      requests.note(line, said);
     },
   });
   const window = windowNotYet(transport);
@@ -159,7 +164,8 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
 
   const callbacks = startCallbacks({ services, leases, settings: { allow_private: config.allow_private_callbacks } });
   nudge = callbacks.nudge;
-  parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
+  parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases));
+  parts.works.push(startForgetting(services, config), startRequestLog(requests, log));
   if (config.test_clock) parts.works.push(clockFollower(services));
   return { services, addresses, api, stop: () => stopAll(parts) };
 }

@@ -4,6 +4,7 @@ import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyReply } from "fastify";
 import { Refused } from "../domain/refusal.ts";
+import type { Account } from "../services/directory.ts";
 import { ulid } from "../services/ids.ts";
 import type { Log } from "../services/services.ts";
 import type { Reply } from "./endpoint.ts";
@@ -36,30 +37,47 @@ export type Exchange = {
   /** A static resource: its errors have empty bodies. */
   readonly is_static: boolean;
   readonly started: number;
+  readonly heard: Heard;
 };
 
+/** What the gates have found out so far: its log tells it, also where a later gate refuses. */
+export type Heard = {
+  version: Version | null;
+  agreement_id: number | null;
+  account: Account | null;
+  query: Plain | null;
+  body: Plain | null;
+  body_bytes: number;
+};
+
+type Plain = Readonly<Record<string, unknown>>;
+
 export type Answering = {
-  readonly send: (exchange: Exchange, sent: Sent) => void;
+  readonly send: (exchange: Exchange, answer: Answer) => void;
   readonly sendError: (exchange: Exchange, error: unknown, headers?: Answer["headers"]) => void;
 };
 
-type Sent = { readonly answer: Answer; readonly version?: Version; readonly agreement_id?: number | null };
-
-type Options = { readonly api_url: string; readonly log: RequestLog; readonly error_log: Log };
+type Options = {
+  readonly api_url: string;
+  readonly log: RequestLog;
+  readonly error_log: Log;
+  readonly now: () => Date;
+};
 
 export const one = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
 
-export function answering({ api_url, log, error_log }: Options): Answering {
+export function answering({ api_url, log, error_log, now }: Options): Answering {
   const headers_of = new Map(
     versions.map((version) => [version.name, versionHeaders(version, `${api_url}/changelog`)]),
   );
 
-  function send(exchange: Exchange, { answer, version, agreement_id }: Sent): void {
-    const { raw, reply, method, url, ip, path, started } = exchange;
+  function send(exchange: Exchange, answer: Answer): void {
+    const { raw, reply, method, url, ip, path, started, heard } = exchange;
     const { status, body } = answer;
-    const id = ulid(new Date());
-    const spoken = version ?? versionNamed(one(raw.headers["accept-version"])) ?? latest;
+    const at = now();
+    const id = ulid(at);
+    const spoken = heard.version ?? versionNamed(one(raw.headers["accept-version"])) ?? latest;
     const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
     const headers: Record<string, string> = { "X-Request-Id": id, "Cache-Control": "no-store", ...of_version };
     const length = Buffer.byteLength(body);
@@ -69,17 +87,18 @@ export function answering({ api_url, log, error_log }: Options): Answering {
     Object.assign(headers, answer.headers);
     if (answer.headers.Link !== undefined && of_version.Link !== undefined)
       headers.Link = `${answer.headers.Link}, ${of_version.Link}`;
-    log({
-      id,
-      method,
-      path: url,
-      route: path,
-      status,
-      duration_ms: performance.now() - started,
-      version: version?.name ?? null,
-      agreement_id: agreement_id ?? null,
-      ip,
-    });
+    const duration_ms = performance.now() - started;
+    const { agreement_id, account, query, body: request_body, body_bytes: request_bytes } = heard;
+    const version = heard.version?.name ?? null;
+    log(
+      { id, method, path: url, route: path, status, duration_ms, version, agreement_id, ip },
+      {
+        ...{ at, account, query, request_body, request_bytes },
+        request_headers: raw.headers,
+        response_headers: headers,
+        response_body: body,
+      },
+    );
     // Written as it stands: what Fastify would still do to it (look for hooks, add a charset) is not wanted.
     reply.hijack();
     reply.raw.writeHead(status, headers);
@@ -92,7 +111,7 @@ export function answering({ api_url, log, error_log }: Options): Answering {
     const { status, body, headers, cause } = answerTo(error);
     if (cause !== null) error_log.error({ error: describe(cause) }, "a request failed");
     const text = exchange.is_static ? "" : JSON.stringify(body);
-    send(exchange, { answer: { status, headers: { ...headers, ...more }, body: text } });
+    send(exchange, { status, headers: { ...headers, ...more }, body: text });
   }
 
   return { send, sendError };

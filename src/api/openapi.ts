@@ -136,7 +136,7 @@ function operation(endpoint: Endpoint, { version, schemas, groups }: Context): J
 }
 
 // What is named by a ulid; all else has numbers.
-const text_ids = /^\/(activity|callbacks)\//;
+const text_ids = /^\/(activity|callbacks|requests)\//;
 
 // Names in paths that are words.
 const word_names: readonly string[] = ["acquirer", "payment_method"];

@@ -23,6 +23,7 @@ import { payouts } from "./payouts.ts";
 import { ping } from "./ping.ts";
 import { planEndpoints } from "./plans.ts";
 import { referenceEndpoints } from "./reference.ts";
+import { requestEndpoints } from "./requests.ts";
 import { subscriptionGroups } from "./subscription-groups.ts";
 import { subscriptions } from "./subscriptions.ts";
 import { usersEndpoints } from "./users.ts";
@@ -56,6 +57,7 @@ export function endpointsOf({ signup, plans, program_version }: Options): readon
     ...fraudRulesets,
     ...cryptographyKeys,
     ...callbackEndpoints,
+    ...requestEndpoints,
     ...activityEndpoints,
   ];
   endpoints.push(

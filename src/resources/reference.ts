@@ -35,6 +35,8 @@ const groups: Groups = {
     acquirers: "What an account has agreed with each acquirer.",
     fees: "What acquirers take, by formulas over the amount, and putting it on the shopper's bill.",
     "payment-method-priority": "Which acquirer comes first where several can.",
+    requests: "What the account's programs have asked, and what they were answered.",
+    plans: "What accounts may do, by the operator's offer.",
     callbacks: "What the merchant's server was told, and telling it again.",
     "fraud-rulesets": "What makes a payment suspicious, and what happens then.",
     cryptography: "Keys and certificates for acquirers that want them. Private keys are never shown.",

@@ -4,6 +4,7 @@ import { whenDue } from "../services/due.ts";
 import { each } from "../services/each.ts";
 import type { Services } from "../services/services.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
+import { forgetRequests } from "../storage/requests.ts";
 import { dueTransactions } from "../storage/transactions.ts";
 import { deleteUnused } from "../storage/vault.ts";
 import type { Leases } from "./leases.ts";
@@ -31,8 +32,11 @@ export function startDue(services: Services, leases: Leases): Loop {
 }
 
 const forgetting_pause_ms = 600_000;
+const day_ms = 86_400_000;
 
-export const startForgetting = (services: Services): Loop =>
+type Kept = { readonly request_log_days: number };
+
+export const startForgetting = (services: Services, { request_log_days }: Kept): Loop =>
   startLoop({
     name: "forgetting",
     pause_ms: forgetting_pause_ms,
@@ -40,6 +44,7 @@ export const startForgetting = (services: Services): Loop =>
     round: async () => {
       await forgetKeys(services.pool, new Date(services.clock.now().getTime() - keys_kept_ms));
       await deleteUnused(services.pool);
+      await forgetRequests(services.pool, new Date(services.clock.now().getTime() - request_log_days * day_ms));
       return false;
     },
   });
