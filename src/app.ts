@@ -29,6 +29,7 @@ import { ownCertificate } from "./tls.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
 import { startDue, startForgetting } from "./work/due.ts";
+import { startExports } from "./work/exports.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
 import { startRepairs } from "./work/operations.ts";
@@ -165,7 +166,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   const callbacks = startCallbacks({ services, leases, settings: { allow_private: config.allow_private_callbacks } });
   nudge = callbacks.nudge;
   parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases));
-  parts.works.push(startForgetting(services, config), startRequestLog(requests, log));
+  parts.works.push(startForgetting(services, config), startExports(services, leases), startRequestLog(requests, log));
   if (config.test_clock) parts.works.push(clockFollower(services));
   return { services, addresses, api, stop: () => stopAll(parts) };
 }

@@ -2,12 +2,14 @@
 
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { FastifyReply } from "fastify";
 import { Refused } from "../domain/refusal.ts";
 import type { Account } from "../services/directory.ts";
 import { ulid } from "../services/ids.ts";
 import type { Log } from "../services/services.ts";
-import type { Reply } from "./endpoint.ts";
+import { isInParts, type Parts, type Reply } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { jsonTypeFor } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -17,8 +19,8 @@ import { latest, type Version, versionHeaders, versionNamed, versions } from "./
 export type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Bytes only where a static resource is read. */
-  readonly body: string | Buffer;
+  /** Bytes, or parts, only where a static resource is read. */
+  readonly body: string | Buffer | Parts;
 };
 
 /** A request under way. What Fastify finds out anew each time that it is asked stands here. */
@@ -80,7 +82,7 @@ export function answering({ api_url, log, error_log, now }: Options): Answering 
     const spoken = heard.version ?? versionNamed(one(raw.headers["accept-version"])) ?? latest;
     const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
     const headers: Record<string, string> = { "X-Request-Id": id, "Cache-Control": "no-store", ...of_version };
-    const length = Buffer.byteLength(body);
+    const length = isInParts(body) ? body.bytes : Buffer.byteLength(body);
     if (length > 0) headers["Content-Type"] = jsonTypeFor(raw.headers["user-agent"]);
     if (status !== 204) headers["Content-Length"] = String(length);
     if (bodyIsUnread(raw)) headers.Connection = "close";
@@ -96,13 +98,15 @@ export function answering({ api_url, log, error_log, now }: Options): Answering 
         ...{ at, account, query, request_body, request_bytes },
         request_headers: raw.headers,
         response_headers: headers,
-        response_body: body,
+        response_body: isInParts(body) ? "" : body,
       },
     );
     // Written as it stands: what Fastify would still do to it (look for hooks, add a charset) is not wanted.
     reply.hijack();
     reply.raw.writeHead(status, headers);
     if (length === 0 || method === "HEAD") reply.raw.end();
+    // Who goes away in the middle, or a file that does, ends the connection: the length tells that something is missing.
+    else if (isInParts(body)) void pipeline(Readable.from(body.parts), reply.raw).catch(() => {});
     // What is as long in bytes as in characters is ASCII, and written faster as that.
     else reply.raw.end(body, length === body.length ? "latin1" : "utf8");
   }
@@ -123,7 +127,7 @@ export function written({ status, body, headers = {}, type }: Reply): Answer {
   return {
     status,
     headers: { ...headers, "Content-Type": type },
-    body: Buffer.isBuffer(body) ? body : String(body ?? ""),
+    body: Buffer.isBuffer(body) || isInParts(body) ? body : String(body ?? ""),
   };
 }
 

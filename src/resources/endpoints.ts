@@ -12,6 +12,7 @@ import { callbackEndpoints } from "./callbacks.ts";
 import { cards } from "./cards.ts";
 import { cryptographyKeys } from "./cryptography-keys.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { exportEndpoints } from "./exports.ts";
 import { feeEndpoints } from "./fees.ts";
 import { fraudRulesets } from "./fraud-rulesets.ts";
 import { logos } from "./logos.ts";
@@ -57,6 +58,7 @@ export function endpointsOf({ signup, plans, program_version }: Options): readon
     ...fraudRulesets,
     ...cryptographyKeys,
     ...callbackEndpoints,
+    ...exportEndpoints,
     ...requestEndpoints,
     ...activityEndpoints,
   ];

@@ -31,8 +31,11 @@ const Create = Type.Object(
 
 const Change = Type.Object({ ...details, ...deadline_at }, { examples: [{ variables: { cart: "c-881" } }] });
 
+/** The list's filters, in exports too. */
+export const payment_filters = transactionFilters(["initial", "pending", "new", "rejected", "processed"]);
+
 const List = Type.Object({
-  ...transactionFilters(["initial", "pending", "new", "rejected", "processed"]),
+  ...payment_filters,
   ...pagingFields(sorting),
 });
 

@@ -17,14 +17,14 @@ import { bodyOf, operations_size, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PayoutShape } from "./transaction-shapes.ts";
 
+/** The list's filters, in exports too. */
+export const payout_filters = transactionFilters(["initial", "pending", "rejected", "processed"]);
+
 export const payouts: Endpoint[] = [
   get("/payouts", {
     summary: "List payouts",
     scope: "merchant",
-    input: Type.Object({
-      ...transactionFilters(["initial", "pending", "rejected", "processed"]),
-      ...pagingFields(sorting),
-    }),
+    input: Type.Object({ ...payout_filters, ...pagingFields(sorting) }),
     output: { 200: Type.Array(PayoutShape) },
     handle: (request) => listed(request, { kind: payout, input: request.input }),
   }),

@@ -35,6 +35,7 @@ const groups: Groups = {
     acquirers: "What an account has agreed with each acquirer.",
     fees: "What acquirers take, by formulas over the amount, and putting it on the shopper's bill.",
     "payment-method-priority": "Which acquirer comes first where several can.",
+    exports: "Lists as files for a spreadsheet or the books.",
     requests: "What the account's programs have asked, and what they were answered.",
     plans: "What accounts may do, by the operator's offer.",
     callbacks: "What the merchant's server was told, and telling it again.",

@@ -64,10 +64,15 @@ const Change = Type.Object(
   { examples: [{ variables: { customer: "c-881" } }] },
 );
 
-const List = Type.Object({
+/** The list's filters, in exports too. */
+export const subscription_filters = {
   ...transactionFilters(["initial", "pending", "active", "cancelled", "rejected"]),
   group_id: Type.Optional(integer({ min: 1 })),
   expired: Type.Optional(flag({ description: "`true`: whose card has expired" })),
+};
+
+const List = Type.Object({
+  ...subscription_filters,
   ...pagingFields(sorting),
 });
 
@@ -107,6 +112,14 @@ const payments_sorting: Sorting<"payment_id" | "order_id"> = {
 /** This month as `expired_before` compares it; a card is good until its month ends. */
 const monthOf = (at: Date): number => at.getUTCFullYear() * 100 + at.getUTCMonth() + 1;
 
+type Only = { readonly group_id?: number; readonly expired?: boolean };
+
+/** What only subscriptions are asked for. */
+export const subscriptionFilters = ({ group_id, expired }: Only, now: Date) => ({
+  ...(group_id !== undefined && { group_id }),
+  ...(expired === true && { expired_before: monthOf(now) }),
+});
+
 const subscriptionReads = [
   get("/subscriptions", {
     summary: "List subscriptions",
@@ -115,10 +128,7 @@ const subscriptionReads = [
     output: { 200: Type.Array(SubscriptionShape) },
     handle: (request) => {
       const { services, input } = request;
-      const more = {
-        ...(input.group_id !== undefined && { group_id: input.group_id }),
-        ...(input.expired === true && { expired_before: monthOf(services.clock.now()) }),
-      };
+      const more = subscriptionFilters(input, services.clock.now());
       return listed(request, { kind: subscription, input, more });
     },
   }),

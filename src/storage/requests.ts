@@ -2,6 +2,7 @@
 
 import type pg from "pg";
 import { bucketOf } from "../domain/transaction.ts";
+import type { Db } from "./directory.ts";
 
 export type RequestRow = {
   readonly id: string;
@@ -57,7 +58,7 @@ export type RequestList = {
 
 /** In the order of their ids, which is the order of their answers. */
 export async function listRequests(
-  db: Pick<pg.Pool, "query">,
+  db: Db,
   { account_id, filters, sort_dir, limit, offset, after }: RequestList,
 ): Promise<RequestRow[]> {
   const values: unknown[] = [bucketOf(account_id), account_id];

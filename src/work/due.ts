@@ -3,6 +3,7 @@
 import { whenDue } from "../services/due.ts";
 import { each } from "../services/each.ts";
 import type { Services } from "../services/services.ts";
+import { forgetExports } from "../storage/exports.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { forgetRequests } from "../storage/requests.ts";
 import { dueTransactions } from "../storage/transactions.ts";
@@ -44,6 +45,7 @@ export const startForgetting = (services: Services, { request_log_days }: Kept):
     round: async () => {
       await forgetKeys(services.pool, new Date(services.clock.now().getTime() - keys_kept_ms));
       await deleteUnused(services.pool);
+      await forgetExports(services.pool, services.clock.now());
       await forgetRequests(services.pool, new Date(services.clock.now().getTime() - request_log_days * day_ms));
       return false;
     },
