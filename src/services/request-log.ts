@@ -148,7 +148,8 @@ export function requestBook({ pool, log }: Pick<Services, "pool" | "log">): Requ
         duration: Math.round(duration_ms),
         version,
         agreement_id,
-        ip,
+        // Behind a proxy it is what the proxy was told.
+        ip: rules.text(ip),
       });
       const more = details(line, said);
       rows.push(more === null ? row : `${row.slice(0, -1)},"details":${more}}`);
