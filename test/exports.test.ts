@@ -37,6 +37,17 @@ type Wish = { readonly resource: string; readonly delimiter?: string; readonly f
 
 const ask = (body: Wish, call: Client = shop.owner): Promise<Answer> => call("POST", "/exports", { body });
 
+/** The worker is at such a statement, and waits for somebody who holds a lock. */
+const waits = (statement: string): Promise<boolean> =>
+  eventually(async () => {
+    const { rows } = await app.services.pool.query(
+      `SELECT FROM pg_stat_activity
+       WHERE query LIKE $1 || '%' AND wait_event_type = 'Lock' AND datname = current_database()`,
+      [statement],
+    );
+    return rows.length > 0;
+  }, statement);
+
 /** The path of a file that is ready. */
 async function ready(asked: Answer): Promise<string> {
   assert.equal(asked.status, 202, asked.text);
@@ -140,7 +151,21 @@ describe("a file", () => {
        FROM transactions t, generate_series(1, 2500) n WHERE t.bucket = $1 AND t.id = $2`,
       [bucketOf(many.id), body.id],
     );
-    const { id } = (await ask({ resource: "payments" }, many.owner)).body;
+    // The worker waits at its first chunk while the rest of the list changes: the file shows one moment.
+    const holding = await pool.connect();
+    let id = 0;
+    try {
+      await holding.query("BEGIN; LOCK TABLE export_chunks IN ACCESS EXCLUSIVE MODE");
+      id = (await ask({ resource: "payments" }, many.owner)).body.id;
+      await waits("INSERT INTO export_chunks");
+      const { rowCount } = await pool.query("UPDATE transactions SET order_id = 'late-' || id WHERE bucket = $1", [
+        bucketOf(many.id),
+      ]);
+      assert.equal(rowCount, 2_501);
+    } finally {
+      await holding.query("ROLLBACK");
+      holding.release();
+    }
     await eventually(async () => (await many.owner("GET", `/exports/${id}`)).body.state === "ready", "the export");
     const { rows: chunks } = await pool.query("SELECT FROM export_chunks WHERE export_id = $1 AND bucket = $2", [
       id,
@@ -228,12 +253,7 @@ describe("asking", () => {
       await insertExport(holding, { ...first, created_at: new Date(0) });
       await holding.query("COMMIT; BEGIN");
       await holding.query("SELECT FROM exports WHERE bucket = $1 AND id = $2 FOR UPDATE", [bucket, first.id]);
-      await eventually(async () => {
-        const { rows } = await pool.query(
-          "SELECT FROM pg_stat_activity WHERE query LIKE 'UPDATE exports%' AND wait_event_type = 'Lock' AND datname = current_database()",
-        );
-        return rows.length > 0;
-      }, "the worker at the first");
+      await waits("UPDATE exports");
       const asked = await Promise.all(Array.from({ length: 7 }, () => ask({ resource: "payouts" })));
       const taken = asked.filter(({ status }) => status === 202);
       const full = asked.filter(({ status }) => status === 409);

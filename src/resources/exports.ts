@@ -33,7 +33,9 @@ const ExportShape = Type.Object(
   { title: "Export" },
 );
 
-const present = ({ id, resource, format, state, rows, created_at, expires_at }: ExportRow) => ({
+type Shown = Pick<ExportRow, "id" | "resource" | "format" | "state" | "rows" | "created_at" | "expires_at">;
+
+const present = ({ id, resource, format, state, rows, created_at, expires_at }: Shown) => ({
   id,
   resource,
   format,
@@ -115,19 +117,17 @@ function mustRead(
   if (hidden !== undefined) throw notAuthorized(`Not authorized to GET /${hidden}`);
 }
 
-async function found(request: AnyRequest<"merchant">): Promise<ExportRow> {
-  const { services, account, path } = request;
-  const id = idIn(path, "Export");
+async function found({ services, account }: AnyRequest<"merchant">, id: number): Promise<ExportRow> {
   const row = await exportById(services.pool, { account_id: account.id, id }, services.clock.now());
   if (row === null) throw notFound("Export", id);
   return row;
 }
 
-const accepted = async ({ services, account }: AnyRequest<"merchant">, id: number): Promise<Reply> => {
-  const row = await exportById(services.pool, { account_id: account.id, id }, services.clock.now());
-  if (row === null) throw notFound("Export", id);
-  return { status: 202, body: present(row), headers: { Location: `${services.addresses.api_url}/exports/${id}` } };
-};
+const accepted = ({ services }: AnyRequest, row: Shown): Reply => ({
+  status: 202,
+  body: present(row),
+  headers: { Location: `${services.addresses.api_url}/exports/${row.id}` },
+});
 
 const sorting: Sorting<"id"> = { sorts: { id: "number" }, sort_by: "id", sort_dir: "desc" };
 
@@ -167,19 +167,19 @@ export const exportEndpoints: Endpoint[] = [
     handle: async (request) => {
       const { services, actor, account, input } = request;
       const { resource, format = "csv", delimiter = "," } = input;
+      mustRead(request, { resource, filters: input.filters ?? {} });
       const filters = filtersIn(request, resource, input.filters ?? {});
-      mustRead(request, { resource, filters });
       const wanted = { account_id: account.id, resource, format, delimiter, filters };
       return accepted(request, await askForExport(services, actor, wanted));
     },
-    resume: (request, { id }) => accepted(request, id),
+    resume: async (request, { id }) => accepted(request, await found(request, id)),
   }),
   get("/exports/:id", {
     summary: "Read an export's state",
     scope: "merchant",
     input: Type.Object({}),
     output: { 200: ExportShape },
-    handle: async (request) => ({ status: 200, body: present(await found(request)) }),
+    handle: async (request) => ({ status: 200, body: present(await found(request, idIn(request.path, "Export"))) }),
   }),
   get("/exports/:id/file", {
     summary: "Read an export's file",
@@ -189,7 +189,7 @@ export const exportEndpoints: Endpoint[] = [
     input: Type.Object({}),
     output: { 200: Type.String({ contentMediaType: "text/csv" }) },
     handle: async (request) => {
-      const row = await found(request);
+      const row = await found(request, idIn(request.path, "Export"));
       mustRead(request, row);
       if (row.state !== "ready") throw notFound("Export", row.id);
       return {

@@ -192,12 +192,14 @@ function cellOf(row: Row, column: string): Cell {
 
 type Wanted = Pick<NewExport, "account_id" | "resource" | "format" | "delimiter" | "filters">;
 
+type Pending = NewExport & Pick<ExportRow, "state" | "rows" | "expires_at">;
+
 /** Asks for an export. Throws 409 when the account has as many as it may. */
-export async function askForExport(services: Services, actor: Actor, wanted: Wanted): Promise<number> {
+export async function askForExport(services: Services, actor: Actor, wanted: Wanted): Promise<Pending> {
   const { account_id } = wanted;
   const id = await services.nextId(account_id);
   const created_at = services.clock.now();
-  return inOneCommit(services, actor, {
+  return inOneCommit<Pending>(services, actor, {
     target: () => ({ type: "Export", id }),
     async work(db) {
       await lockAccount(db, account_id);
@@ -205,8 +207,9 @@ export async function askForExport(services: Services, actor: Actor, wanted: Wan
       if (kept.filter(({ state }) => state === "pending").length >= pending_max)
         throw conflict(`at most ${pending_max} exports may be pending`);
       if (kept.length >= kept_max) throw conflict(`at most ${kept_max} exports are kept`);
-      await insertExport(db, { ...wanted, id, created_at });
-      return id;
+      const row = { ...wanted, id, created_at };
+      await insertExport(db, row);
+      return { ...row, state: "pending", rows: null, expires_at: null };
     },
   });
 }

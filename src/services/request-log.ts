@@ -89,7 +89,12 @@ function detailsOf({ request_headers, query, request_body, request_bytes, respon
   return {
     query: bounded(masked(query, rules)),
     request_headers: bounded(masked(request_headers, rules)),
-    request_body: request_bytes > body_read_max ? tooLarge(request_bytes) : bounded(masked(request_body, rules)),
+    request_body:
+      request_bytes === 0
+        ? null
+        : request_bytes > body_read_max
+          ? tooLarge(request_bytes)
+          : bounded(masked(request_body, rules)),
     response_headers: bounded(masked(response_headers, rules)),
     response_body:
       bytes === 0
