@@ -96,7 +96,9 @@ export async function planNow(services: Services, account: Account): Promise<Pla
   return { ...planOf(services, account), month: month.month, transactions_this_month };
 }
 
-type Changing = Pick<Services, "pool" | "clock" | "plans"> & {
+/** The operator's command line has no more than this. */
+type Changing = Pick<Services, "pool" | "plans"> & {
+  readonly clock: Pick<Services["clock"], "now">;
   readonly directory: Pick<Services["directory"], "forget">;
 };
 
