@@ -10,12 +10,13 @@ import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
-import { createMetrics, metricsServer } from "./metrics.ts";
+import { countDropped, createMetrics, metricsServer } from "./metrics.ts";
 import { callbackBody, spokenVersion } from "./resources/callback-body.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
+import { requestBook } from "./services/request-log.ts";
 import { openSeal } from "./services/sealing.ts";
 import type { Services } from "./services/services.ts";
 import { readClock } from "./storage/clock.ts";
@@ -28,10 +29,12 @@ import { whatToDo } from "./trouble.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
 import { startDue, startForgetting, startRetention } from "./work/due.ts";
+import { startExports } from "./work/exports.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
 import { startLoop } from "./work/loop.ts";
 import { startMails } from "./work/mails.ts";
 import { startRepairs } from "./work/operations.ts";
+import { startRequestLog } from "./work/requests.ts";
 
 export type Addresses = { api_url: string; window_url: string; manager_url: string; metrics_url: string };
 
@@ -125,6 +128,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
     health: createHealth(),
+    plans: config.plans,
     process_id: () => leases.process_id,
     running: parts.running,
     callbackBody: (transaction, version) => callbackBody(transaction, version, addresses),
@@ -132,18 +136,21 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     log,
   };
 
+  const requests = requestBook(services);
   const metrics = createMetrics();
+  countDropped(metrics, requests.dropped);
   const tls = await tlsOf(config);
   // On loopback everybody is this machine.
   const transport = { tls, proxies: isLoopback(config.host) ? null : config.trust_proxy };
   const api = createServer({
     services,
-    endpoints: endpointsOf({ signup: config.signup, program_version: ownVersion() }),
+    endpoints: endpointsOf({ signup: config.signup, plans: config.plans, program_version: ownVersion() }),
     trust_proxy: config.trust_proxy,
     transport,
-    log: (line) => {
+    log: (line, said) => {
       metrics.observe(line);
       log.request(line);
+      requests.note(line, said);
     },
   });
   const window = windowNotYet(transport);
@@ -169,7 +176,8 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     },
   });
   nudge = callbacks.nudge;
-  parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases), startForgetting(services));
+  parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases));
+  parts.works.push(startForgetting(services, config), startExports(services, leases), startRequestLog(requests, log));
   parts.works.push(startRetention(services, leases, config.retention_months));
   if (config.smtp !== null) parts.works.push(startMails({ services, leases, smtp: config.smtp }));
   if (config.test_clock) parts.works.push(clockFollower(services));

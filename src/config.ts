@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { type Plans, readPlans, small, unlimited } from "./domain/plans.ts";
 import type { Smtp } from "./work/mails.ts";
 
 /** `start`: the friendly form for a laptop, with an embedded database and demo data. `serve`: the strict one. */
@@ -27,6 +28,10 @@ export type Config = {
   readonly signup: "open" | "invite" | "closed";
   /** Null: under `start` mail lands in the mailbox, under `serve` there is none. */
   readonly smtp: Smtp | null;
+  /** What merchants' accounts may be on; the first is where they begin. */
+  readonly plans: Plans;
+  /** Requests are listed for so long. */
+  readonly request_log_days: number;
   readonly tls: { readonly cert_file: string; readonly key_file: string } | "self" | null;
   readonly tls_min: "TLSv1" | "TLSv1.1" | "TLSv1.2";
   readonly trust_proxy: readonly string[];
@@ -62,6 +67,9 @@ export const settings = {
     "So many months after its last change names, addresses and variables of a transaction are erased; 60",
   COOLPAY_SMTP_URL: "SMTP server that mail leaves by, as in smtps://user:password@mail.example.com; without: no mail",
   COOLPAY_MAIL_FROM: "Sender of mail, as in CoolPay <pay@example.com>; needed with COOLPAY_SMTP_URL",
+  COOLPAY_PLANS:
+    "Plans of merchants' accounts, as JSON or the file that holds it; one plan, unlimited (and a small one for the demo)",
+  COOLPAY_REQUEST_LOG_DAYS: "How many days merchants see their requests in /requests; 14",
   COOLPAY_TLS: "self: serve TLS with a certificate of our own making, kept in the data folder",
   COOLPAY_TLS_CERT: "File of the TLS certificate (PEM, with its chain)",
   COOLPAY_TLS_KEY: "File of the TLS certificate's private key (PEM)",
@@ -84,6 +92,7 @@ export function readConfig(mode: Mode, environment: Environment): Config {
   const serve = mode === "serve";
   const host = read.text("COOLPAY_HOST") ?? "127.0.0.1";
   const data_dir = resolve(read.text("COOLPAY_DATA_DIR") ?? "data");
+  const demo = read.flag("COOLPAY_DEMO", !serve);
   const config: Config = {
     mode,
     host,
@@ -102,11 +111,13 @@ export function readConfig(mode: Mode, environment: Environment): Config {
     database_url: databaseIn(environment, problems),
     processes: read.integer("COOLPAY_PROCESSES", serve ? availableParallelism() : 1, { min: 1, max: 256 }),
     master_key_file: read.text("COOLPAY_MASTER_KEY_FILE") ?? join(data_dir, "master.key"),
-    demo: read.flag("COOLPAY_DEMO", !serve),
+    demo,
     test_clock: read.flag("COOLPAY_TEST_CLOCK", false),
     allow_private_callbacks: read.flag("COOLPAY_ALLOW_PRIVATE_CALLBACKS", !serve),
     signup: read.choice("COOLPAY_SIGNUP", ["open", "invite", "closed"], serve ? "invite" : "open"),
     smtp: smtpIn(read, problems),
+    plans: plansIn(read, problems) ?? (demo ? [unlimited, small] : [unlimited]),
+    request_log_days: read.integer("COOLPAY_REQUEST_LOG_DAYS", 14, { min: 1, max: 366 }),
     tls: tlsIn(read, problems),
     tls_min: read.choice("COOLPAY_TLS_MIN", ["TLSv1.2", "TLSv1.1", "TLSv1"], "TLSv1.2"),
     trust_proxy: read.ranges("COOLPAY_TRUST_PROXY"),
@@ -134,6 +145,25 @@ function databaseIn(environment: Environment, problems: string[]): string | null
   if (value !== null && !/^postgres(ql)?:\/\//.test(value))
     problems.push("DATABASE_URL must begin with postgresql://, as in postgresql://coolpay@db.internal/coolpay.");
   return value;
+}
+
+/** Null where nothing is set, or what is set is of no use. */
+function plansIn(read: Reader, problems: string[]): Plans | null {
+  const text = read.text("COOLPAY_PLANS");
+  if (text === null) return null;
+  const where = text.startsWith("[") ? "COOLPAY_PLANS" : `COOLPAY_PLANS (${text})`;
+  let value: unknown;
+  try {
+    value = JSON.parse(text.startsWith("[") ? text : readFileSync(text, "utf8"));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    problems.push(code === undefined ? `${where} is not JSON.` : `${where} cannot be read (${code}).`);
+    return null;
+  }
+  const read_plans = readPlans(value);
+  if ("plans" in read_plans) return read_plans.plans;
+  problems.push(...read_plans.problems.map((problem) => `${where}: ${problem}.`));
+  return null;
 }
 
 function sharedPorts(ports: Config["ports"]): string[] {

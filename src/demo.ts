@@ -1,10 +1,12 @@
-// The demo merchant that `coolpay start` puts into an empty database, made through the API like any other.
+// The demo merchants that `coolpay start` puts into an empty database, made through the API like any others: a shop with a
+// month of payments, and one whose plan lacks payouts.
 
 import { randomBytes } from "node:crypto";
 import { shop } from "../stories/shop.ts";
 import { type Api, apiClient } from "../stories/story.ts";
 import type { App } from "./app.ts";
 import type { Config } from "./config.ts";
+import type { Plans } from "./domain/plans.ts";
 
 export const demo_email = "demo@shop.example";
 
@@ -12,7 +14,7 @@ type Named = { readonly id: number };
 type Agreement = { readonly service: string | null; readonly api_key: string | null };
 
 /**
- * Makes it when there is no user at all and anybody may sign up. The password is thrown away: nobody can guess what nobody
+ * Makes them when there is no user at all and anybody may sign up. The password is thrown away: nobody can guess what nobody
  * knows. Its requests do not leave the process: the public address may lead elsewhere, and its certificate be our own.
  */
 export async function makeDemo({ services, api }: App, signup: Config["signup"]): Promise<boolean> {
@@ -28,6 +30,7 @@ export async function makeDemo({ services, api }: App, signup: Config["signup"])
     shop_name: "Kop og Kande",
     contact_email: demo_email,
   });
+  await poorer(client, person, services.plans);
   const agreements = await client({ ...person, account_id: account.id }).call<Agreement[]>("GET", "/agreements");
   const api_key = agreements.find(({ service }) => service === "api_user")?.api_key;
   if (!api_key) throw new Error("the demo account has no API user with a key");
@@ -46,6 +49,20 @@ export async function makeDemo({ services, api }: App, signup: Config["signup"])
     clock.advance(real - clock.offset_ms());
   }
   return true;
+}
+
+type Client = (credentials: Parameters<typeof apiClient>[1]) => Api;
+type Person = { readonly email: string; readonly password: string };
+
+/** The second merchant: what its plan lacks is answered with 402. */
+async function poorer(client: Client, person: Person, plans: Plans): Promise<void> {
+  const plan = plans.find(({ features }) => !features.includes("payouts"));
+  if (plan === undefined) return;
+  const { id } = await client(person).call<Named>("POST", "/accounts", {
+    shop_name: "Te og Tid",
+    contact_email: person.email,
+  });
+  await client({ ...person, account_id: id }).call("PUT", "/account/plan", { plan: plan.name });
 }
 
 /** Hands requests to the API's server without a network between. */

@@ -16,7 +16,7 @@ import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { whatToDo } from "./trouble.ts";
-import { demoKey, paymentCount, welcome } from "./welcome.ts";
+import { demoKeys, paymentCount, welcome } from "./welcome.ts";
 
 const usage = `coolpay <command>
 
@@ -29,6 +29,8 @@ const usage = `coolpay <command>
              a user, whoever may sign up; the password is read from standard input
   accounts list [<after this id>]
              the merchants, 50 at a time, with what each has created this month
+  accounts plan <id> <name>
+               puts an account on another plan of COOLPAY_PLANS
   accounts suspend <id>, accounts resume <id>
              a suspended account reads, refunds and cancels, but does not charge
   key rotate   puts a new master key in front of the others; SIGHUP makes the serving processes use it
@@ -82,7 +84,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
       return createUser({ own, database_url }, { email, name: name.join(" "), password });
     });
   },
-  accounts: (words) => withDatabase((url) => accountsCommand(url, words)),
+  accounts: (words) => withDatabase((url) => accountsCommand(url, words, plansOffered())),
   key: ([verb]) => keyCommand(verb, { file: configFor("start").master_key_file, withDatabase }),
   help: async () => {
     console.log(usage);
@@ -93,6 +95,10 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
 /** The environment's settings; the data folder is one that the embedded database's user can reach. */
 const configFor = (mode: Mode): Config =>
   readConfig(mode, { ...process.env, COOLPAY_DATA_DIR: process.env.COOLPAY_DATA_DIR || defaultDataDir() });
+
+/** The demo's plan is not offered on a database of one's own. */
+const plansOffered = (): Config["plans"] =>
+  readConfig("start", { ...(process.env.DATABASE_URL && { COOLPAY_DEMO: "0" }), ...process.env }).plans;
 
 /** A tool's database: the configured one, or the embedded one, started for it if it does not run. */
 async function withDatabase(work: (url: string) => Promise<number>): Promise<number> {
@@ -161,7 +167,7 @@ async function begin({ config, database_url, log, first_start, began }: Beginnin
   let { stop } = app;
   try {
     const made = config.demo && (await makeDemo(app, config.signup));
-    const facts = { api_key: config.demo ? await demoKey(app) : null, payments: await paymentCount(app) };
+    const facts = { api_keys: config.demo ? await demoKeys(app) : [], payments: await paymentCount(app) };
     if (config.processes > 1 || config.test_clock) {
       stop = async () => {};
       await app.stop();

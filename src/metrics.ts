@@ -2,7 +2,7 @@
 // in Prometheus' text format), and, where tests may move time, /clock.
 
 import type { FastifyInstance } from "fastify";
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { createListener, type Transport } from "./api/listener.ts";
 import type { RequestLine } from "./api/request-log.ts";
 import { metricsText } from "./gather.ts";
@@ -84,6 +84,25 @@ function observeBacklog({ pool }: Services, { registry }: Metrics): void {
       if (counts === null) return;
       waiting.set({ what: "callbacks" }, counts.callbacks);
       waiting.set({ what: "operations" }, counts.operations);
+    },
+  });
+}
+
+/** What the request log had no room for. */
+export function countDropped(
+  { registry }: Metrics,
+  dropped: () => { readonly lines: number; readonly details: number },
+): void {
+  const counter = new Counter({
+    name: "coolpay_request_log_dropped_total",
+    help: "Lines of the request log, and headers and bodies, that were not kept",
+    labelNames: ["what"],
+    registers: [registry],
+    collect() {
+      const { lines, details } = dropped();
+      counter.reset();
+      counter.inc({ what: "lines" }, lines);
+      counter.inc({ what: "details" }, details);
     },
   });
 }

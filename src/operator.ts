@@ -1,6 +1,10 @@
 // `coolpay accounts`: what the operator of an installation sees of its merchants, and may do with them.
 
 import type pg from "pg";
+import type { Plans } from "./domain/plans.ts";
+import { Refused } from "./domain/refusal.ts";
+import { changePlan } from "./services/plans.ts";
+import { system } from "./services/services.ts";
 import { setSuspended } from "./services/suspension.ts";
 import { type ListedAccount, listAccounts } from "./storage/account-list.ts";
 import { readClock } from "./storage/clock.ts";
@@ -10,24 +14,34 @@ import { createPool } from "./storage/pool.ts";
 const page_max = 50;
 const id_pattern = /^\d{1,9}$/;
 
-type Job = { readonly pool: pg.Pool; readonly words: readonly string[]; readonly now: Date };
+type Job = {
+  readonly pool: pg.Pool;
+  readonly words: readonly string[];
+  readonly now: Date;
+  readonly plans: Plans;
+};
 
 /** Each is given the words after its name, and answers the exit status; null: it was given other words than it needs. */
 const verbs: Readonly<Record<string, { usage: string; run: (job: Job) => Promise<number | null> }>> = {
   list: { usage: "list [<after this id>]", run: list },
   suspend: { usage: "suspend <id>", run: (job) => suspend(job, true) },
   resume: { usage: "resume <id>", run: (job) => suspend(job, false) },
+  plan: { usage: "plan <id> <name>", run: plan },
 };
 
 /** Answers the exit status. */
-export async function accountsCommand(database_url: string, [verb = "", ...words]: readonly string[]): Promise<number> {
+export async function accountsCommand(
+  database_url: string,
+  [verb = "", ...words]: readonly string[],
+  plans: Plans,
+): Promise<number> {
   const job = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   const pool = createPool({ url: database_url, max: 2, name: "accounts" });
   try {
     if ((await missingMigrations(pool)).length > 0)
       throw new WrongDatabase("The database lacks tables of this program: run coolpay migrate first.");
     const now = new Date(Date.now() + (await readClock(pool)));
-    const status = (await job?.run({ pool, words, now })) ?? null;
+    const status = (await job?.run({ pool, words, now, plans })) ?? null;
     if (status !== null) return status;
   } finally {
     await pool.end();
@@ -45,6 +59,7 @@ const columns: readonly (readonly [title: string, width: number, (account: Liste
   ["created", 12, ({ created_at }) => day(created_at)],
   ["suspended", 12, ({ suspended_at }) => day(suspended_at)],
   ["closed", 12, ({ closed_at }) => day(closed_at)],
+  ["plan", 14, ({ plan }) => plan ?? "-"],
   ["this month", 12, ({ transactions }) => String(transactions)],
   // A merchant's own words: nothing in them shall move the terminal.
   ["shop", 0, ({ shop_name }) => shop_name.replace(/\p{C}/gu, " ")],
@@ -71,4 +86,23 @@ async function suspend({ pool, words, now: at }: Job, suspended: boolean): Promi
   if (done === "missing") console.error(`There is no account ${id}, or it is closed.`);
   else console.log(said[done]);
   return done === "missing" ? 1 : 0;
+}
+
+async function plan({ pool, words, now, plans }: Job): Promise<number | null> {
+  const [id = "", name, ...more] = words;
+  if (!id_pattern.test(id) || name === undefined || more.length > 0) return null;
+  const services = { pool, plans, clock: { now: () => now }, directory: { forget: () => {} } };
+  try {
+    await changePlan(services, system, { account_id: Number(id), plan: name });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const offered = plans.map((one) => one.name).join(", ");
+    const missing = error.refusal.code === "not_found";
+    console.error(
+      missing ? `There is no account ${id}, or it is closed.` : `There is no plan ${name}, only ${offered}.`,
+    );
+    return 1;
+  }
+  console.log(`Account ${id} is on the plan ${name}.`);
+  return 0;
 }

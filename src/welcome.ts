@@ -2,25 +2,26 @@
 
 import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
+import { demo_email } from "./demo.ts";
 import { certificateFile } from "./tls.ts";
 
 type Options = {
   readonly config: Config;
   readonly addresses: Addresses;
-  /** A working key of the demo merchant's API user; null where there is none. */
-  readonly api_key: string | null;
+  /** Working keys of the demo merchants' API users: of the shop, and of the one whose plan lacks payouts. */
+  readonly api_keys: readonly string[];
   readonly first_start: boolean;
   readonly payments: number;
   readonly took_ms: number;
 };
 
-export function welcome({ config, addresses, api_key, first_start, payments, took_ms }: Options): string {
+export function welcome({ config, addresses, api_keys, first_start, payments, took_ms }: Options): string {
   const { api_url, window_url, manager_url, metrics_url } = addresses;
   const place = config.database_url === null ? config.data_dir : "the database of DATABASE_URL";
   const data = first_start
     ? `new data in ${place}`
     : `found its data in ${place}: ${payments} ${payments === 1 ? "payment" : "payments"}`;
-  const key = api_key ?? "YOUR_API_KEY";
+  const [key = "YOUR_API_KEY", poorer] = api_keys;
   // A certificate of our own making is believed by who is told to.
   const trust = config.tls === "self" ? `--cacert "${certificateFile(config.data_dir)}" ` : "";
   return `
@@ -35,18 +36,28 @@ CoolPay is ready after ${(took_ms / 1000).toFixed(1)} s (${data})
 Try it:
 
   curl ${trust}-u ":${key}" -H "Accept-Version: v10" ${api_url}/payments?page_size=1
-
+${
+  poorer === undefined
+    ? ""
+    : `
+  # 402: the second demo merchant's plan lacks payouts
+  curl ${trust}-u ":${poorer}" ${api_url}/payouts -d order_id=PO-1001 -d currency=DKK
+`
+}
 Ctrl-C stops everything. One line per request follows.
 `;
 }
 
-/** The key of the oldest account's API user, to be printed on the machine's own terminal. */
-export async function demoKey({ services: { pool, seal } }: App): Promise<string | null> {
-  const { rows } = await pool.query<{ key_sealed: Buffer | null }>(
-    "SELECT key_sealed FROM agreements WHERE service = 'api_user' AND ended_at IS NULL ORDER BY id LIMIT 1",
+/** The keys of the demo user's API users, to be printed on the machine's own terminal. */
+export async function demoKeys({ services: { pool, seal } }: App): Promise<string[]> {
+  const { rows } = await pool.query<{ key_sealed: Buffer }>(
+    `SELECT a.key_sealed FROM agreements a
+     WHERE a.service = 'api_user' AND a.ended_at IS NULL AND a.key_sealed IS NOT NULL AND a.account_id IN (
+       SELECT o.account_id FROM agreements o JOIN users u ON u.id = o.user_id WHERE o.owner AND u.email = $1)
+     ORDER BY a.id`,
+    [demo_email],
   );
-  const sealed = rows[0]?.key_sealed ?? null;
-  return sealed === null ? null : seal.open(sealed, "api_key");
+  return rows.map(({ key_sealed }) => seal.open(key_sealed, "api_key"));
 }
 
 export async function paymentCount({ services: { pool } }: App): Promise<number> {

@@ -160,6 +160,33 @@ describe("a receiver", () => {
     assert.equal(a?.raw, b?.raw);
   });
 
+  test("can be asked what it was told since when, page by page, and told again since then", async () => {
+    const since = new Date(app.services.clock.now().getTime() + 2_000).toISOString();
+    app.advance(5);
+    const id = await newPayment();
+    await act(id, "authorize", { amount: 1000, card });
+    await act(id, "capture", { amount: 400 });
+    await act(id, "capture", { amount: 600 });
+    const list = (query: string) => shop.call("GET", `/callbacks?since=${since}&${query}`);
+    await eventually(async () => (await list("state=delivered")).body.length === 3, "three that were delivered");
+    assert.deepEqual((await list("state=pending")).body, []);
+    assert.deepEqual((await list("resource_type=Payout")).body, []);
+    assert.deepEqual((await list(`resource_id=${id + 1}`)).body, []);
+
+    const page = await list("page_size=2&sort_dir=asc");
+    const next = /<([^>]+)>; rel="next"/.exec(page.headers.get("link") ?? "")?.[1] ?? "";
+    const rest = await shop.call("GET", next.slice(app.url.length));
+    const all = [...page.body, ...rest.body].map(({ operation_id }: { operation_id: number }) => operation_id);
+    assert.deepEqual(all, [1, 2, 3]);
+    for (const wrong of ["state=sent", "resource_type=Refund", "since=soon", "page_key=x"])
+      assert.equal((await shop.call("GET", `/callbacks?${wrong}`)).status, 400, wrong);
+
+    const before_ = receiver.of(id).length;
+    const replayed = await shop.owner("POST", "/callbacks/replay", { body: { since, state: "delivered" } });
+    assert.deepEqual([replayed.status, replayed.body], [202, { queued: 3 }]);
+    await eventually(async () => receiver.of(id).length === before_ + 3, "all three again");
+  });
+
   test("is given up after 24 attempts, and everything given up can be sent again at once", async () => {
     const id = await newPayment();
     receiver.status = ({ raw }) => (JSON.parse(raw).id === id ? 503 : 200);

@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { BadSetting, type Environment, type Mode, readConfig, settings } from "../src/config.ts";
+import { small, unlimited } from "../src/domain/plans.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coolpay config "));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -50,6 +51,8 @@ test("without a single setting `start` is the friendly form for a laptop", () =>
     allow_private_callbacks: true,
     signup: "open",
     smtp: null,
+    plans: [unlimited, small],
+    request_log_days: 14,
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
@@ -76,6 +79,8 @@ test("`serve` with what it needs is the strict form: no demo, sign-up by invitat
     allow_private_callbacks: false,
     signup: "invite",
     smtp: null,
+    plans: [unlimited],
+    request_log_days: 14,
     tls: null,
     tls_min: "TLSv1.2",
     trust_proxy: [],
@@ -106,6 +111,19 @@ test("demo data and a movable clock are refused under `serve`", () => {
     "COOLPAY_TEST_CLOCK is not available under serve: real payments need the real time.",
   ]);
   assert.deepEqual(heard("serve", { ...production, COOLPAY_DEMO: "0", COOLPAY_TEST_CLOCK: "0" }), []);
+});
+
+const plan = (change: object): string =>
+  JSON.stringify([
+    { name: "small", price: 1900, currency: "EUR", transactions_per_month: 10, features: [], ...change },
+  ]);
+
+test("plans are read from JSON or a file; the first is where accounts begin", () => {
+  const { plans } = readConfig("serve", { ...production, COOLPAY_PLANS: plan({}) });
+  assert.deepEqual(plans, JSON.parse(plan({})));
+  writeFileSync(join(folder, "plans.json"), plan({ name: "free", features: ["users"] }));
+  const read = readConfig("serve", { ...production, COOLPAY_PLANS: join(folder, "plans.json") });
+  assert.deepEqual([read.plans[0].name, read.plans[0].features], ["free", ["users"]]);
 });
 
 // A value that is wrong, and what is said of it.
@@ -159,6 +177,20 @@ const wrong: Readonly<Record<keyof typeof settings | "DATABASE_URL", readonly (r
     ["a@shop.example, b@shop.example", /must be an address/],
     ["Ida\r\nBcc: <b@shop.example>", /must be an address/],
   ],
+  COOLPAY_PLANS: [
+    ["/nowhere/plans.json", /^COOLPAY_PLANS \(\/nowhere\/plans\.json\) cannot be read \(ENOENT\)/],
+    ["[{]", /is not JSON/],
+    ["[]", /must be a list of 1 to 100 plans/],
+    ["[7]", /plan 1 is not an object/],
+    [plan({ name: "Large Plan" }), /plan 1 needs name: a word/],
+    [plan({ price: -1 }), /plan 1 needs price: a whole number/],
+    [plan({ currency: "Euro" }), /plan 1 needs currency: an ISO 4217 code/],
+    [plan({ transactions_per_month: undefined }), /plan 1 needs transactions_per_month: .* or null/],
+    [plan({ features: ["payouts", "sms"] }), /plan 1 needs features: a list of some of subscriptions, /],
+    [plan({ transactions: 5 }), /plan 1 has a member transactions, which means nothing/],
+    [JSON.stringify([...JSON.parse(plan({})), ...JSON.parse(plan({}))]), /plan 2 has the name of an earlier one/],
+  ],
+  COOLPAY_REQUEST_LOG_DAYS: [["0", /from 1 to 366, not 0/]],
   COOLPAY_TLS: [["on", /must be one of self, not on/]],
   COOLPAY_TLS_CERT: [["/nowhere/cert.pem", /belong together: one of them is missing/]],
   COOLPAY_TLS_KEY: [["/nowhere/key.pem", /belong together: one of them is missing/]],

@@ -85,6 +85,10 @@ describe("a payment that is erased on request", () => {
   test("names nobody any more, anywhere; its amounts, order and card's brand stay, and the books balance", async () => {
     const { path, key } = await paid();
     const before = (await shop.call("GET", path)).body;
+    const wrong = { shipping: { method: "by bike", company: persons[0] } };
+    const refused = await shop.call("PATCH", path, { body: wrong });
+    const logged = `/requests/${refused.headers.get("x-request-id")}`;
+    await eventually(async () => (await shop.call("GET", logged)).body?.request_body != null, "the request log");
     assert.ok((await found(persons)).length >= persons.length, "she stood everywhere");
     const { status, body } = await erase(path, { "Idempotency-Key": "erase her" });
     assert.equal(status, 200);

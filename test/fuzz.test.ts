@@ -65,7 +65,9 @@ type Shop = {
   readonly key_id: number;
   readonly activity_id: string;
   readonly session_id: number;
-  readonly request_id: number;
+  readonly access_request_id: number;
+  readonly request_id: string;
+  readonly export_id: number;
 };
 
 // Acquirers' settings are declared by one table: those with every kind of setting stand for all.
@@ -123,9 +125,11 @@ async function newShop(): Promise<Shop> {
     branding_id: (await call("POST", "/brandings", { body: { name: "Shop 2026" } })).body.id,
     ruleset_id: (await account.owner("POST", "/fraud-rulesets", { body: ruleset })).body.id,
     key_id: (await account.owner("POST", "/cryptography/keys", { body: cryptography_key })).body.id,
+    request_id: agreements.headers.get("x-request-id") ?? "",
+    export_id: (await account.owner("POST", "/exports", { body: { resource: "payments" } })).body.id,
     activity_id: (await call("GET", "/activity?page_size=1")).body[0].id,
     session_id: (await account.owner("POST", "/sessions")).body.id,
-    request_id: (
+    access_request_id: (
       await (
         await newcomer()
       )("POST", "/access-requests", { body: { account_id: account.id, message: "Hej" } })
@@ -428,7 +432,9 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
     ...shop.things,
     callbacks: "01HF3K6T9W2N4Q8ZB7C5D1E0XA",
     sessions: shop.session_id,
-    "access-requests": shop.request_id,
+    "access-requests": shop.access_request_id,
+    requests: shop.request_id,
+    exports: shop.export_id,
   };
   const [, resource = ""] = path.split("/");
   return path
@@ -442,7 +448,8 @@ function named(path: string, [id, operation_id]: Drawn["ids"], shop: Shop): stri
 // What comes back.
 
 const tables = words(`agreements transactions operations callbacks activity subscription_groups vault card_tokens
-  brandings branding_files logos access_requests fee_formulas payment_method_priorities fraud_rulesets cryptography_keys zero4_platforms`);
+  brandings branding_files logos access_requests fee_formulas payment_method_priorities fraud_rulesets cryptography_keys zero4_platforms
+  exports plan_uses`);
 
 const shared_tables = words("users accounts two_factors recovery_codes mails mail_tokens sessions");
 
@@ -498,7 +505,8 @@ function wrongWith({ status, headers, text, body }: RawAnswer, { sent, operation
   // A file is static where it is read, not where it is put or deleted.
   const is_file =
     /^\/(account\/logo|cryptography\/keys\/[^/?]+\/certificate|brandings\/[^/?]+\/(?!copy(\?|$)).+)(\?|$)/.test(path);
-  const is_static = /^\/(docs|changelog)(\?|$)/.test(path) || (is_file && !["PUT", "DELETE"].includes(method));
+  const is_static =
+    /^\/(docs|changelog|exports\/[^/?]+\/file)(\?|$)/.test(path) || (is_file && !["PUT", "DELETE"].includes(method));
   // What cannot be decoded, or is too long, is no path of anything.
   const is_no_path = body?.message === "Not found: no such path";
   const is_request = status === 201 && /^\/cryptography\/keys\/[^/?]+\/csr(\?|$)/.test(path);

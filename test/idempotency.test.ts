@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Answer as Kept } from "../src/api/answer.ts";
 import { createOnce } from "../src/api/idempotency.ts";
 import { audit } from "../src/audit.ts";
+import { unlimited } from "../src/domain/plans.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
 import { openMail } from "../src/services/mails.ts";
 import { claimKey, forgetKeys } from "../src/storage/idempotency.ts";
@@ -895,7 +896,7 @@ describe("a process lost after the effect, before its answer was kept: the repea
   });
 
   test("every endpoint that changes something can answer so; the others' callers cannot come back, or nothing changed", () => {
-    const without = endpointsOf({ signup: "open", program_version: "" })
+    const without = endpointsOf({ signup: "open", plans: [unlimited], program_version: "" })
       .filter(({ method, resume }) => method !== "GET" && resume === undefined)
       .map(({ method, path }) => `${method} ${path}`);
     assert.deepEqual(without.sort(), [

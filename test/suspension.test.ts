@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { audit } from "../src/audit.ts";
+import { unlimited } from "../src/domain/plans.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { coolpay, end } from "./support/program.ts";
@@ -35,8 +36,8 @@ async function payment(more: object | null = {}): Promise<string> {
 const state = async (path: string) => (await shop.call("GET", path)).body;
 
 test("what charges is declared so: these endpoints and no others", () => {
-  const charging = endpointsOf({ signup: "open", program_version: "1" }).flatMap(({ method, path, charges }) =>
-    charges === true ? [`${method} ${path}`] : [],
+  const charging = endpointsOf({ signup: "open", plans: [unlimited], program_version: "1" }).flatMap(
+    ({ method, path, charges }) => (charges === true ? [`${method} ${path}`] : []),
   );
   const kinds = ["payments", "subscriptions", "cards", "payouts"];
   assert.deepEqual(
@@ -111,11 +112,25 @@ test("the operator lists accounts, a page at a time, whatever merchants call the
   const listed = await accounts("list");
   assert.deepEqual([listed.code, listed.stderr], [0, ""]);
   const [head = "", ...lines] = listed.stdout.trimEnd().split("\n");
-  assert.match(head, /^id +created +suspended +closed +this month +shop$/);
-  assert.match(lines[0] ?? "", new RegExp(`^${shop.id} +20\\d\\d-\\d\\d-\\d\\d +- +- +\\d+ +Kop og Kande$`));
+  assert.match(head, /^id +created +suspended +closed +plan +this month +shop$/);
+  assert.match(lines[0] ?? "", new RegExp(`^${shop.id} +20\\d\\d-\\d\\d-\\d\\d +- +- +- +\\d+ +Kop og Kande$`));
   assert.match(lines.find((line) => line.startsWith(String(other.id))) ?? "", /Tea {2}\[31mred$/);
   const after_first = await accounts("list", String(shop.id));
   assert.equal(after_first.stdout.trimEnd().split("\n").length, lines.length);
+});
+
+test("the operator puts an account on another plan, which the account sees", async () => {
+  const plans = [unlimited, { ...unlimited, name: "large" }];
+  const change = (...words: readonly string[]) =>
+    end(coolpay(["accounts", ...words], { DATABASE_URL: app.database_url, COOLPAY_PLANS: JSON.stringify(plans) }));
+  const changed = await change("plan", String(shop.id), "large");
+  assert.deepEqual([changed.code, changed.stdout], [0, `Account ${shop.id} is on the plan large.\n`], changed.stderr);
+  assert.match((await change("list")).stdout, new RegExp(`^${shop.id} .* large +\\d+ +Kop og Kande$`, "m"));
+  const [{ action, changes }] = (await shop.owner("GET", "/activity?page_size=1")).body;
+  assert.deepEqual([action, changes], ["plan", { plan: ["unlimited", "large"] }]);
+  const wrong = await change("plan", String(shop.id), "small");
+  assert.deepEqual([wrong.code, wrong.stderr], [1, "There is no plan small, only unlimited, large.\n"]);
+  assert.equal((await change("plan", "17", "large")).stderr, "There is no account 17, or it is closed.\n");
 });
 
 test("what the operator did not mean is said, and changes nothing", async () => {

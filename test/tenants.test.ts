@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Endpoint } from "../src/api/endpoint.ts";
+import { unlimited } from "../src/domain/plans.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
 import { type Answer, type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { form } from "./support/files.ts";
@@ -37,7 +38,7 @@ let attacker: TestAccount;
 let attacker_key: Client;
 const victims: Record<string, Victim> = {};
 
-const endpoints: readonly Endpoint[] = endpointsOf({ signup: "open", program_version: "" });
+const endpoints: readonly Endpoint[] = endpointsOf({ signup: "open", plans: [unlimited], program_version: "" });
 
 const places = ["in the same bucket", "in another bucket"] as const;
 

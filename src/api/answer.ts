@@ -2,11 +2,14 @@
 
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { FastifyReply } from "fastify";
 import { Refused } from "../domain/refusal.ts";
+import type { Account } from "../services/directory.ts";
 import { ulid } from "../services/ids.ts";
 import type { Log } from "../services/services.ts";
-import type { Reply } from "./endpoint.ts";
+import { isInParts, type Parts, type Reply } from "./endpoint.ts";
 import { answerTo, type ErrorAnswer, ErrorShape } from "./errors.ts";
 import { jsonTypeFor } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -17,8 +20,8 @@ import { speechIn } from "./versions/speech.ts";
 export type Answer = {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Bytes only where a static resource is read. */
-  readonly body: string | Buffer;
+  /** Bytes, or parts, only where a static resource is read. */
+  readonly body: string | Buffer | Parts;
 };
 
 /** A request under way. What Fastify finds out anew each time that it is asked stands here. */
@@ -37,54 +40,74 @@ export type Exchange = {
   /** A static resource: its errors have empty bodies. */
   readonly is_static: boolean;
   readonly started: number;
+  readonly heard: Heard;
 };
 
+/** What the gates have found out so far: its log tells it, also where a later gate refuses. */
+export type Heard = {
+  version: Version | null;
+  agreement_id: number | null;
+  account: Account | null;
+  query: Plain | null;
+  body: Plain | null;
+  body_bytes: number;
+};
+
+type Plain = Readonly<Record<string, unknown>>;
+
 export type Answering = {
-  readonly send: (exchange: Exchange, sent: Sent) => void;
+  readonly send: (exchange: Exchange, answer: Answer) => void;
   readonly sendError: (exchange: Exchange, error: unknown, headers?: Answer["headers"]) => void;
 };
 
-type Sent = { readonly answer: Answer; readonly version?: Version; readonly agreement_id?: number | null };
-
-type Options = { readonly api_url: string; readonly log: RequestLog; readonly error_log: Log };
+type Options = {
+  readonly api_url: string;
+  readonly log: RequestLog;
+  readonly error_log: Log;
+  readonly now: () => Date;
+};
 
 export const one = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header;
 
-export function answering({ api_url, log, error_log }: Options): Answering {
+export function answering({ api_url, log, error_log, now }: Options): Answering {
   const headers_of = new Map(
     versions.map((version) => [version.name, versionHeaders(version, `${api_url}/changelog`)]),
   );
 
-  function send(exchange: Exchange, { answer, version, agreement_id }: Sent): void {
-    const { raw, reply, method, url, ip, path, started } = exchange;
+  function send(exchange: Exchange, answer: Answer): void {
+    const { raw, reply, method, url, ip, path, started, heard } = exchange;
     const { status, body } = answer;
-    const id = ulid(new Date());
-    const spoken = version ?? askedFor(raw);
+    const at = now();
+    const id = ulid(at);
+    const spoken = heard.version ?? askedFor(raw);
     const of_version = status === 406 ? {} : (headers_of.get(spoken.name) ?? {});
     const headers: Record<string, string> = { "X-Request-Id": id, "Cache-Control": "no-store", ...of_version };
-    const length = Buffer.byteLength(body);
+    const length = isInParts(body) ? body.bytes : Buffer.byteLength(body);
     if (length > 0) headers["Content-Type"] = jsonTypeFor(raw.headers["user-agent"]);
     if (status !== 204) headers["Content-Length"] = String(length);
     if (bodyIsUnread(raw)) headers.Connection = "close";
     Object.assign(headers, answer.headers);
     if (answer.headers.Link !== undefined && of_version.Link !== undefined)
       headers.Link = `${answer.headers.Link}, ${of_version.Link}`;
-    log({
-      id,
-      method,
-      path: url,
-      route: path,
-      status,
-      duration_ms: performance.now() - started,
-      version: version?.name ?? null,
-      agreement_id: agreement_id ?? null,
-      ip,
-    });
+    const duration_ms = performance.now() - started;
+    const { agreement_id, account, query, body: request_body, body_bytes: request_bytes } = heard;
+    const version = heard.version?.name ?? null;
+    log(
+      { id, method, path: url, route: path, status, duration_ms, version, agreement_id, ip },
+      {
+        ...{ at, account, query, request_body, request_bytes },
+        request_headers: raw.headers,
+        response_headers: headers,
+        response_body: isInParts(body) ? "" : body,
+      },
+    );
     // Written as it stands: what Fastify would still do to it (look for hooks, add a charset) is not wanted.
     reply.hijack();
     reply.raw.writeHead(status, headers);
     if (length === 0 || method === "HEAD") reply.raw.end();
+    // Who goes away in the middle, or a file that does, ends the connection: the length tells that something is missing.
+    else if (isInParts(body)) void pipeline(Readable.from(body.parts), reply.raw).catch(() => {});
     // What is as long in bytes as in characters is ASCII, and written faster as that.
     else reply.raw.end(body, length === body.length ? "latin1" : "utf8");
   }
@@ -95,7 +118,7 @@ export function answering({ api_url, log, error_log }: Options): Answering {
     // A 406 belongs to no version.
     const version = status === 406 ? latest : askedFor(exchange.raw);
     const text = exchange.is_static ? "" : errorText(body, version);
-    send(exchange, { answer: { status, headers: { ...headers, ...more }, body: text } });
+    send(exchange, { status, headers: { ...headers, ...more }, body: text });
   }
 
   return { send, sendError };
@@ -115,7 +138,7 @@ export function written({ status, body, headers = {}, type }: Reply): Answer {
   return {
     status,
     headers: { ...headers, "Content-Type": type },
-    body: Buffer.isBuffer(body) ? body : String(body ?? ""),
+    body: Buffer.isBuffer(body) || isInParts(body) ? body : String(body ?? ""),
   };
 }
 

@@ -50,9 +50,15 @@ export type Reply = {
   /** JSON, unless `type` says otherwise. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The media type of a static resource's `body` (text or bytes). */
+  /** The media type of a static resource's `body` (text, bytes, or parts where it may be large). */
   readonly type?: string;
 };
+
+/** A body that is never whole in memory. */
+export type Parts = { readonly bytes: number; readonly parts: AsyncIterable<Buffer> };
+
+export const isInParts = (body: unknown): body is Parts =>
+  typeof body === "object" && body !== null && "parts" in body && "bytes" in body;
 
 /** What a request did, as the row of its Idempotency-Key names it: the resource, and on a transaction the operation. */
 export type Effect = { readonly id: number; readonly operation_id: number | null };

@@ -91,7 +91,7 @@ function changesOf({ name, changes }: Version): string {
   return `**New in ${name}**, beside the version below it:\n\n${lines}\n`;
 }
 
-const error_statuses = ["400", "401", "403", "404", "406", "409", "413", "415", "428", "429", "503"];
+const error_statuses = ["400", "401", "402", "403", "404", "406", "409", "413", "415", "428", "429", "503"];
 
 const errorResponse = (status: string): Json => ({
   description: messagesOf(status),
@@ -145,7 +145,7 @@ function operation(endpoint: Endpoint, context: Context): Json {
 }
 
 // What is named by a ulid, and cards, whose numbers are texts in paths (reference: resources, section 10).
-const text_ids = /^\/(activity|callbacks|cards)\//;
+const text_ids = /^\/(activity|callbacks|cards|requests)\//;
 
 // Names in paths that are texts.
 const text_names: readonly string[] = ["payment_method"];
@@ -273,9 +273,14 @@ const mediaType = (schema: TSchema): string =>
   (schema as { contentMediaType?: string }).contentMediaType ?? "application/json";
 
 /** Also where none are needed, credentials may be wrong or not allowed, and a query or body unreadable. */
+// What an account's plan may lack or bound (services/plans.ts).
+const by_plan = /^\/(subscriptions|payouts|brandings|agreements)$|\/(copy|authorize|session|recurring|credit)$/;
+
 function failures({ method, path, static: is_static, optional }: Endpoint): Json {
   const statuses = [
-    ...["400", "401", "403"],
+    ...["400", "401"],
+    ...(method === "POST" && by_plan.test(path) ? ["402"] : []),
+    "403",
     ...(path.includes(":") || optional ? ["404"] : []),
     "406",
     ...(method === "GET" ? [] : ["409"]),

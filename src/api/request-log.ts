@@ -1,4 +1,7 @@
-// What is known of a request when its answer leaves: a line of the log, and the metrics.
+// What is known of a request when its answer leaves: a line of the log, the metrics, and what the merchant sees in
+// /requests (services/request-log.ts).
+
+import type { Said } from "../services/request-log.ts";
 
 export type RequestLine = {
   readonly id: string;
@@ -14,4 +17,5 @@ export type RequestLine = {
   readonly ip: string;
 };
 
-export type RequestLog = (line: RequestLine) => void;
+/** `said`: what a merchant may see of it; nothing that goes into the program's own log. */
+export type RequestLog = (line: RequestLine, said: Said) => void;

@@ -116,7 +116,7 @@ type Gate = Answering & {
 
 function gateFor({ services, log }: ServerOptions): Gate {
   return {
-    ...answering({ api_url: services.addresses.api_url, log, error_log: services.log }),
+    ...answering({ api_url: services.addresses.api_url, log, error_log: services.log, now: services.clock.now }),
     services,
     throttle: createThrottle(),
     hash_key: services.seal.derivedKey("idempotency"),
@@ -133,7 +133,9 @@ function exchangeOf(route: Route | null, request: FastifyRequest, reply: Fastify
   const found = request.params as Exchange["params"];
   const params = route === null || route.rest === null ? found : { ...found, [route.rest]: found["*"] ?? "" };
   const is_static = isStatic(route, method);
-  return { raw, reply, method, url, ip, params, path: route?.path ?? null, is_static, started: performance.now() };
+  const heard = { version: null, agreement_id: null, account: null, query: null, body: null, body_bytes: 0 };
+  const path = route?.path ?? null;
+  return { raw, reply, method, url, ip, params, path, is_static, started: performance.now(), heard };
 }
 
 async function handle(gate: Gate, route: Route | null, request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -146,19 +148,19 @@ async function handle(gate: Gate, route: Route | null, request: FastifyRequest, 
 }
 
 async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promise<void> {
-  const { raw, method, ip } = exchange;
+  const { raw, method, ip, heard } = exchange;
   const { headers } = raw;
   // RFC 9112, section 3.2.
   if (raw.httpVersion === "1.1" && headers.host === undefined) throw new Refused("malformed_request");
   if (route === null) throw new Refused("no_such_path");
-  if (method === "OPTIONS")
-    return gate.send(exchange, { answer: { status: 204, headers: { Allow: route.allow }, body: "" } });
+  if (method === "OPTIONS") return gate.send(exchange, { status: 204, headers: { Allow: route.allow }, body: "" });
   const found = route.endpoints.get(method === "HEAD" ? "GET" : method);
   if (found === undefined) return gate.sendError(exchange, new Refused("method_not_allowed"), { Allow: route.allow });
   const { endpoint } = found;
   const version = versionNamed(one(headers["accept-version"]));
   const spoken = version && found.spoken.get(version.name);
   if (!version || !spoken) throw new Refused("version_not_served", null, { message: version_message });
+  heard.version = version;
   if (!endpoint.static && !acceptsJson(headers.accept)) throw new Refused("not_acceptable");
 
   const context = { services: gate.services, throttle: gate.throttle, ip, code: one(headers["coolpay-otp"]) };
@@ -178,11 +180,19 @@ async function pass(gate: Gate, route: Route | null, exchange: Exchange): Promis
       },
       context,
     );
+    heard.agreement_id = caller.agreement?.id ?? null;
+    heard.account = caller.account;
     const body = await readBody(raw);
+    heard.body = body.params;
+    heard.body_bytes = body.bytes;
     const known = { endpoint, spoken, version, caller };
-    const answer = await answered(gate, exchange, known, body);
-    gate.send(exchange, { answer, version, agreement_id: caller.agreement?.id ?? null });
+    gate.send(exchange, await answered(gate, exchange, known, body));
   } catch (error) {
+    // A key that may not do this belongs to an account all the same.
+    if (credentials.scope === "merchant" && heard.account === null) {
+      heard.agreement_id = credentials.agreement.id;
+      heard.account = await gate.services.directory.account(credentials.agreement.account_id).catch(() => null);
+    }
     if (throttle_key !== null && answerTo(error).status < 500) gate.throttle.agreements.failed(throttle_key);
     throw error;
   }
@@ -204,7 +214,7 @@ type Known = {
 
 function answered(
   gate: Gate,
-  { raw, url, ip, params: path_params }: Exchange,
+  { raw, url, ip, params: path_params, heard }: Exchange,
   known: Known,
   body: { params: Record<string, unknown>; files: Files },
 ): Promise<Answer> {
@@ -212,6 +222,7 @@ function answered(
   const { services } = gate;
   const [path = "", query = ""] = splitUrl(url);
   const query_params = query === "" ? {} : parseQuery(query);
+  heard.query = query_params;
   const { params, value, errors } = spoken.read(query === "" ? body.params : { ...query_params, ...body.params });
   const callback_url = one(raw.headers["coolpay-callback-url"]) || one(raw.headers["quickpay-callback-url"]) || null;
 

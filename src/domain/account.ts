@@ -38,7 +38,7 @@ export type AccountSettings = {
     };
   };
   readonly pci: Readonly<Record<string, boolean>>;
-  /** ISO 8601; null: logging does not stop. */
+  /** ISO 8601: until then the request log keeps headers and bodies of all requests, not only of what was refused. */
   readonly logging_stops_at: string | null;
 };
 

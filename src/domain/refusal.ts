@@ -9,6 +9,7 @@ export const refusals = {
   invalid_api_key: { http: 401, message: "Invalid API key" },
   invalid_password: { http: 401, message: "Invalid e-mail or password" },
   one_time_password_required: { http: 401, message: "One-time password required" },
+  plan_required: { http: 402, message: "Payment plan required" },
   not_authorized: { http: 403, message: "Not authorized" },
   not_found: { http: 404, message: "Not found" },
   validation: { http: 400, message: "Validation error" },

@@ -30,6 +30,8 @@ export type OperationOptions = {
   readonly authorization?: string;
   /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */
   readonly voids?: number;
+  /** YYYY-MM: the month of the account's bounded plan that it holds a place in. */
+  readonly counted?: string;
   /** Rules against fraud ended it: no acquirer is asked. */
   readonly ruled_out?: RuledOut;
 };

@@ -47,17 +47,19 @@ export const sorting: Sorting<"created_at"> = {
   id: "text",
 };
 
+/** The list's filters, in exports too. */
+export const activity_filters = {
+  user_id: Type.Optional(integer({ min: 1 })),
+  target_type: Type.Optional(text({ max: 50 })),
+  target_id: Type.Optional(integer({ min: 1 })),
+  support: Type.Optional(flag()),
+};
+
 export const activityEndpoints = [
   get("/activity", {
     summary: "List activity",
     scope: "merchant",
-    input: Type.Object({
-      user_id: Type.Optional(integer({ min: 1 })),
-      target_type: Type.Optional(text({ max: 50 })),
-      target_id: Type.Optional(integer({ min: 1 })),
-      support: Type.Optional(flag()),
-      ...pagingFields(sorting),
-    }),
+    input: Type.Object({ ...activity_filters, ...pagingFields(sorting) }),
     output: { 200: Type.Array(ActivityShape) },
     handle: (request) => {
       const { services, account, input } = request;

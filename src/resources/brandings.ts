@@ -30,6 +30,7 @@ import {
   removeBranding,
   removeFile,
 } from "../services/brandings.ts";
+import { mustHave } from "../services/plans.ts";
 import { type FileKey, listBrandings } from "../storage/brandings.ts";
 import { BrandingShape, presentBranding, type Shown, shown_fields, shownBy, showsData } from "./branding-shape.ts";
 import { FileShape, fileReply } from "./files.ts";
@@ -107,6 +108,7 @@ const brandings = [
     output: { 201: BrandingShape },
     handle: async (request) => {
       const { services, actor, account, input } = request;
+      mustHave(services, account, "brandings");
       const id = await createBranding(services, actor, { account_id: account.id, name: input.name });
       return created(request, id, shownBy());
     },
@@ -155,7 +157,11 @@ const brandings = [
     input: Type.Object(shown_fields),
     output: { 201: BrandingShape },
     handle: async (request) => {
-      const id = await copyBranding(request.services, request.actor, keyOf(request));
+      const { services, actor, account } = request;
+      const source = keyOf(request);
+      await findBranding(services, source, false);
+      mustHave(services, account, "brandings");
+      const id = await copyBranding(services, actor, source);
       return created(request, id, shownBy(request.input));
     },
     resume: (request, { id }) => created(request, id, shownAgain(request)),

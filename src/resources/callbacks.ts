@@ -86,17 +86,19 @@ async function replay({ services, actor, account }: AnyRequest<"merchant">, whic
   return queued;
 }
 
+/** The list's filters, in exports too. */
+export const callback_filters = {
+  resource_type: Type.Optional(oneOf(resource_types)),
+  resource_id: Type.Optional(integer({ min: 1 })),
+  state: Type.Optional(oneOf(states)),
+  since: Type.Optional(time()),
+};
+
 export const callbackEndpoints = [
   get("/callbacks", {
     summary: "List callbacks",
     scope: "merchant",
-    input: Type.Object({
-      resource_type: Type.Optional(oneOf(resource_types)),
-      resource_id: Type.Optional(integer({ min: 1 })),
-      state: Type.Optional(oneOf(states)),
-      since: Type.Optional(time()),
-      ...pagingFields(sorting),
-    }),
+    input: Type.Object({ ...callback_filters, ...pagingFields(sorting) }),
     output: { 200: Type.Array(CallbackShape) },
     handle: (request) => {
       const { services, account, input } = request;

@@ -29,6 +29,14 @@ import { CardShape, CardTokenShape } from "./transaction-shapes.ts";
 
 const sorting: Sorting<"id"> = { sorts: { id: "number" }, sort_by: "id", sort_dir: "desc" };
 
+/** The list's filters, in exports too. */
+export const card_filters = {
+  timestamp: Type.Optional(oneOf(["created_at", "updated_at"], { default: "created_at" })),
+  min_time: Type.Optional(time()),
+  max_time: Type.Optional(time()),
+  fraud_suspected,
+};
+
 const { cvd, issued_to, brand, status, eci, xav, cavv } = CARD.properties;
 
 const Authorize = Type.Object(
@@ -52,13 +60,7 @@ export const cards: Endpoint[] = [
   get("/cards", {
     summary: "List saved cards",
     scope: "merchant",
-    input: Type.Object({
-      timestamp: Type.Optional(oneOf(["created_at", "updated_at"], { default: "created_at" })),
-      min_time: Type.Optional(time()),
-      max_time: Type.Optional(time()),
-      fraud_suspected,
-      ...pagingFields(sorting),
-    }),
+    input: Type.Object({ ...card_filters, ...pagingFields(sorting) }),
     output: { 200: Type.Array(CardShape) },
     handle: (request) => listed(request, { kind: card, input: request.input }),
   }),

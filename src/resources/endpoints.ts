@@ -1,6 +1,7 @@
 // Every endpoint of the API, in the order of the reference.
 
 import type { Endpoint } from "../api/endpoint.ts";
+import type { Plans } from "../domain/plans.ts";
 import type { SignupPolicy } from "../services/users.ts";
 import { accessRequests } from "./access-requests.ts";
 import { account, accounts } from "./accounts.ts";
@@ -12,6 +13,7 @@ import { callbackEndpoints } from "./callbacks.ts";
 import { cards } from "./cards.ts";
 import { cryptographyKeys } from "./cryptography-keys.ts";
 import { currencyEndpoints } from "./currencies.ts";
+import { exportEndpoints } from "./exports.ts";
 import { feeEndpoints } from "./fees.ts";
 import { fraudRulesets } from "./fraud-rulesets.ts";
 import { logos } from "./logos.ts";
@@ -22,7 +24,9 @@ import { paymentOperations } from "./payment-operations.ts";
 import { payments } from "./payments.ts";
 import { payouts } from "./payouts.ts";
 import { ping } from "./ping.ts";
+import { planEndpoints } from "./plans.ts";
 import { referenceEndpoints } from "./reference.ts";
+import { requestEndpoints } from "./requests.ts";
 import { sessions } from "./sessions.ts";
 import { subscriptionGroups } from "./subscription-groups.ts";
 import { subscriptions } from "./subscriptions.ts";
@@ -31,9 +35,9 @@ import { usersEndpoints } from "./users.ts";
 import { versionEndpoints } from "./versions.ts";
 import { zero4Platform } from "./zero4-platform.ts";
 
-type Options = { readonly signup: SignupPolicy; readonly program_version: string };
+type Options = { readonly signup: SignupPolicy; readonly plans: Plans; readonly program_version: string };
 
-export function endpointsOf({ signup, program_version }: Options): readonly Endpoint[] {
+export function endpointsOf({ signup, plans, program_version }: Options): readonly Endpoint[] {
   const endpoints: Endpoint[] = [
     ...ping,
     ...versionEndpoints,
@@ -45,6 +49,7 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...sessions,
     ...accounts,
     ...account,
+    ...planEndpoints(plans),
     ...logos,
     ...acquirerEndpoints,
     ...zero4Platform,
@@ -60,6 +65,8 @@ export function endpointsOf({ signup, program_version }: Options): readonly Endp
     ...fraudRulesets,
     ...cryptographyKeys,
     ...callbackEndpoints,
+    ...exportEndpoints,
+    ...requestEndpoints,
     ...activityEndpoints,
   ];
   endpoints.push(

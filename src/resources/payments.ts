@@ -32,9 +32,14 @@ const Create = Type.Object(
 
 const Change = Type.Object({ ...details, ...deadline_at }, { examples: [{ variables: { cart: "c-881" } }] });
 
-const List = Type.Object({
+/** The list's filters, in exports too. */
+export const payment_filters = {
   ...transactionFilters(["initial", "pending", "new", "rejected", "processed"]),
   fraud_suspected,
+};
+
+const List = Type.Object({
+  ...payment_filters,
   ...pagingFields(sorting),
 });
 

@@ -7,6 +7,7 @@ import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
 import { create, find } from "../services/payments.ts";
+import { mustHave } from "../services/plans.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
@@ -16,14 +17,14 @@ import { bodyOf, new_variables, operations_size, patched, variables } from "./tr
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
 import { PayoutShape } from "./transaction-shapes.ts";
 
+/** The list's filters, in exports too. */
+export const payout_filters = transactionFilters(["initial", "pending", "rejected", "processed"]);
+
 export const payouts: Endpoint[] = [
   get("/payouts", {
     summary: "List payouts",
     scope: "merchant",
-    input: Type.Object({
-      ...transactionFilters(["initial", "pending", "rejected", "processed"]),
-      ...pagingFields(sorting),
-    }),
+    input: Type.Object({ ...payout_filters, ...pagingFields(sorting) }),
     output: { 200: Type.Array(PayoutShape) },
     handle: (request) => listed(request, { kind: payout, input: request.input }),
   }),
@@ -39,6 +40,7 @@ export const payouts: Endpoint[] = [
     handle: async (request) => {
       const { services, actor, account, input } = request;
       const { order_id, currency } = input;
+      mustHave(services, account, "payouts");
       const body = {
         ...newBody(newMetadata(undefined)),
         ...bodyOf(input),

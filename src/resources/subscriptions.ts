@@ -12,6 +12,7 @@ import { mustBeBranding } from "../services/brandings.ts";
 import { cardAutoFee } from "../services/fees.ts";
 import { perform } from "../services/operate.ts";
 import { create, find } from "../services/payments.ts";
+import { mustHave } from "../services/plans.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
 import { beginRecurring } from "../services/subscriptions.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
@@ -72,11 +73,16 @@ const Change = Type.Object(
   { examples: [{ variables: { customer: "c-881" } }] },
 );
 
-const List = Type.Object({
+/** The list's filters, in exports too. */
+export const subscription_filters = {
   ...transactionFilters(["initial", "pending", "active", "cancelled", "rejected"]),
   fraud_suspected,
   group_id: Type.Optional(integer({ min: 1 })),
   expired: Type.Optional(onlyTrue({ description: "Whose card has expired" })),
+};
+
+const List = Type.Object({
+  ...subscription_filters,
   ...pagingFields(sorting),
 });
 
@@ -116,6 +122,14 @@ const payments_sorting: Sorting<"payment_id" | "order_id"> = {
 /** This month as `expired_before` compares it; a card is good until its month ends. */
 const monthOf = (at: Date): number => at.getUTCFullYear() * 100 + at.getUTCMonth() + 1;
 
+type Only = { readonly group_id?: number; readonly expired?: boolean };
+
+/** What only subscriptions are asked for. */
+export const subscriptionFilters = ({ group_id, expired }: Only, now: Date) => ({
+  ...(group_id !== undefined && { group_id }),
+  ...(expired === true && { expired_before: monthOf(now) }),
+});
+
 const subscriptionReads = [
   get("/subscriptions", {
     summary: "List subscriptions",
@@ -124,10 +138,7 @@ const subscriptionReads = [
     output: { 200: Type.Array(SubscriptionShape) },
     handle: (request) => {
       const { services, input } = request;
-      const more = {
-        ...(input.group_id !== undefined && { group_id: input.group_id }),
-        ...(input.expired === true && { expired_before: monthOf(services.clock.now()) }),
-      };
+      const more = subscriptionFilters(input, services.clock.now());
       return listed(request, { kind: subscription, input, more });
     },
   }),
@@ -171,6 +182,7 @@ const subscriptionWrites = [
       const type = subscription.type;
       await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
       await mustBeGroups(services, { account_id: account.id, currency }, input.group_ids ?? []);
+      mustHave(services, account, "subscriptions");
       const body = {
         ...newBody(newMetadata(shopsystem)),
         ...bodyOf(input),

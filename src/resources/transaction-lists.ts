@@ -58,7 +58,7 @@ type Filters = {
 };
 
 /** What the database is asked for. Throws when parts of `date` are given without their larger parts. */
-function filtersOf(input: Filters, timezone: string): ListQuery["filters"] {
+export function filtersOf(input: Filters, timezone: string): ListQuery["filters"] {
   const { id, order_id, state, accepted, acquirer, fraud_suspected, date, min_time, max_time } = input;
   const span = date === undefined ? null : spanIn(date, timezone);
   const starts = [...(min_time === undefined ? [] : [new Date(min_time)]), ...(span === null ? [] : [span.from])];

@@ -25,6 +25,7 @@ import { mustHold, newKey, noteAgreement } from "./agreements.ts";
 import { changing, conflict, inOneCommit, taken } from "./changing.ts";
 import type { User } from "./directory.ts";
 import { managerLink, queueMail, shopName } from "./mails.ts";
+import { mustHave } from "./plans.ts";
 import type { Actor, Services } from "./services.ts";
 import { mustExist } from "./users.ts";
 
@@ -101,7 +102,7 @@ type Answer = {
   readonly holders: readonly Agreement[];
 };
 
-/** Throws 404 for a request that is no account's of hers, 403 when she may not give that much, 409 when it was answered. */
+/** Throws 404 for a request that is no account's of hers, 402 when the plan lacks users, 403 when she may not give that much, 409 when it was answered. */
 export const answerRequest = (
   services: Services,
   actor: Actor,
@@ -138,6 +139,7 @@ async function connect(services: Services, db: Db, { actor, request, acl_permiss
   const at = services.clock.now();
   const members = await agreementsOfAccount(db, account_id);
   if (members.some((row) => row.user_id === user_id)) throw conflict("this person is connected already");
+  mustHave(services, await services.directory.account(account_id), "users");
   const id = await insertAgreement(db, {
     account_id,
     user_id,

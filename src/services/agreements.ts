@@ -26,6 +26,7 @@ import { changing, conflict, taken } from "./changing.ts";
 import { keyHash, type User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
 import { mailInvitation } from "./mails.ts";
+import { mustHave } from "./plans.ts";
 import type { Seal } from "./seal.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -129,6 +130,7 @@ export async function createAgreement(
   if (owner) mustBeOwner(holder);
   mustHold(holder, acl_permissions);
   const { account_id } = holder;
+  if (email !== undefined) mustHave(services, await services.directory.account(account_id), "users");
   const at = clock.now();
   const token = email === undefined ? null : randomBytes(invitation_bytes).toString("base64url");
   const common = {

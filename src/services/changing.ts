@@ -20,11 +20,18 @@ type Change<T> = {
 };
 
 /** A change of users, accounts or agreements. */
-export const changing = <T>(services: Services, actor: Actor, change: Change<T>): Promise<T> =>
-  inOneCommit(services, actor, change).finally(services.directory.forget);
+export const changing = <T>(
+  services: Pick<Services, "pool"> & { readonly directory: Pick<Services["directory"], "forget"> },
+  actor: Actor,
+  change: Change<T>,
+): Promise<T> => inOneCommit(services, actor, change).finally(services.directory.forget);
 
 /** Does the work and claims the actor's Idempotency-Key for it, or neither. */
-export async function inOneCommit<T>(services: Services, { claim }: Actor, { work, target }: Change<T>): Promise<T> {
+export async function inOneCommit<T>(
+  services: Pick<Services, "pool">,
+  { claim }: Actor,
+  { work, target }: Change<T>,
+): Promise<T> {
   const run = () =>
     inTransaction(services.pool, async (db) => {
       const result = await work(db);

@@ -14,6 +14,15 @@ export function offsetMs(timezone: string): number {
 export const startOfDay = (date: string, timezone: string): Date =>
   new Date(Date.parse(`${date}T00:00:00Z`) - offsetMs(timezone));
 
+/** The month of this instant there (YYYY-MM), and its span `[from, to)`. */
+export function monthOf(
+  at: Date,
+  timezone: string,
+): { readonly month: string; readonly from: Date; readonly to: Date } {
+  const month = new Date(at.getTime() + offsetMs(timezone)).toISOString().slice(0, 7);
+  return { month, ...spanOf({ year: Number(month.slice(0, 4)), month: Number(month.slice(5)) }, timezone) };
+}
+
 type DateParts = { year: number; month?: number; day?: number; hour?: number; minute?: number };
 
 /** The span `[from, to)` that a year, month, day, hour or minute names there. Smaller parts need their larger ones. */

@@ -18,6 +18,7 @@ import {
   type Wish,
 } from "./operations.ts";
 import { change, find } from "./payments.ts";
+import { givenBack } from "./plans.ts";
 import { type Services, system } from "./services.ts";
 
 /** Does what is due. Leaves it due when an operation is under way that must end first. */
@@ -102,6 +103,7 @@ async function close(services: Services, before: Transaction): Promise<void> {
     transaction,
     operations,
     callbacks,
+    uses: givenBack(ended?.now),
     activity: [
       ...endedActivity(system, before, ended),
       activity(system, {

@@ -36,5 +36,8 @@ export function ulid(at: Date): string {
   return text;
 }
 
+/** What ulids of this instant, and of none before, begin with. */
+export const ulidTime = (at: Date): string => timeOf(at.getTime());
+
 /** 64 lower-case hex characters (32 random bytes): API keys, private keys. */
 export const secretHex = (): string => randomBytes(32).toString("hex");

@@ -41,6 +41,7 @@ import {
   systemOf,
   type Wish,
 } from "./operations.ts";
+import { givenBack, takenOf } from "./plans.ts";
 import type { Actor, Claim, Services } from "./services.ts";
 import { forgetUnused, keepsCard, spend, vaultRow } from "./vault.ts";
 
@@ -56,24 +57,27 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     if (before === null) throw notFound(wish.type, wish.id);
     if (before.revision !== (wish.revision ?? before.revision)) throw new Refused("operation_pending", {});
     mustBeChargeable(wish.amount, before.currency);
+    const test_mode = wish.test_mode ?? before.test_mode;
+    const { mark, uses, refused } = await takenOf(services, { transaction: before, verb: wish.verb, test_mode });
     if (closedByErasure(before, wish.verb)) throw new Refused("wrong_state", {});
     unless(decide(before, wish.verb, wish.amount));
     // Once tried, a transaction is bound to its mode; the caller saw an older state of it.
-    const bound = before.acquirer !== null && (wish.test_mode ?? before.test_mode) !== before.test_mode;
+    const bound = before.acquirer !== null && test_mode !== before.test_mode;
     if (bound) throw new Refused("wrong_state", {});
 
     const { metadata } = before.body;
     const { fraud = nothing_suspicious } = wish;
     const at = services.clock.now();
     const ended = endSession(before.operations, at);
-    const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
+    const counted = { ...wish, options: { ...wish.options, ...mark } };
+    const operation = newOperation(services, { transaction: before, wish: counted, at, version: actor.version });
     const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
     const transaction: Transaction = {
       ...before,
       ...derive(before.type, operations),
       operations,
       acquirer: wish.acquirer ?? before.acquirer,
-      test_mode: wish.test_mode ?? before.test_mode,
+      test_mode,
       fraud_suspected: before.fraud_suspected || fraud.remarks.length > 0,
       body: {
         ...before.body,
@@ -97,6 +101,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
           operationActivity(actor, { before, after: transaction, operation, at }),
         ],
         vault: wish.keep === undefined ? [] : [vaultRow(services, transaction, operation, wish.keep)],
+        uses: [...givenBack(ended?.now), ...uses],
         idempotency: claimed(actor, transaction, operation.id),
       })
       .catch((error: unknown) => {
@@ -109,6 +114,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     }
     services.running.delete(key);
     if (committed === "key_taken") throw keyTaken();
+    if (committed === "plan_used_up") throw refused;
   }
   throw new Refused("operation_pending", {});
 }
@@ -260,6 +266,7 @@ async function trySettle(
       operations: capture === null ? [done] : [done, capture],
       callbacks,
       activity: [operationActivity(systemOf(done), { before, after, operation: done, at })],
+      uses: givenBack(done),
       idempotency: claimed({ claim }, next, operation.id),
     });
   } finally {

@@ -18,6 +18,7 @@ import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
 import { stop } from "./operate.ts";
 import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
+import type { Taken } from "./plans.ts";
 import { linkUrl } from "./present.ts";
 import type { Actor, Services } from "./services.ts";
 
@@ -64,12 +65,15 @@ export async function born(services: Services, wanted: New): Promise<Transaction
   };
 }
 
-/** Stores a new transaction, with the operation that it begins with where it has one. Throws `order_id_taken`. */
+/**
+ * Stores a new transaction, with the operation that it begins with where it has one. `taken`: what that takes of the plan.
+ * Throws `order_id_taken`.
+ */
 export async function store(
   services: Services,
   actor: Actor,
   transaction: Transaction,
-  trail: readonly ActivityRow[] = [],
+  { trail = [], taken }: { readonly trail?: readonly ActivityRow[]; readonly taken?: Taken } = {},
 ): Promise<void> {
   const { account_id, type, id, order_id, currency, state, created_at, operations } = transaction;
   const committed = await services.commit({
@@ -84,6 +88,7 @@ export async function store(
       }),
       ...trail,
     ],
+    ...(taken && { uses: taken.uses }),
     idempotency: claimed(actor, transaction, operations[0]?.id ?? null),
   });
   if (committed === "conflict") {
@@ -95,6 +100,7 @@ export async function store(
     );
   }
   if (committed === "key_taken") throw keyTaken();
+  if (committed === "plan_used_up") throw taken?.refused ?? new Error("only what takes of a plan can use it up");
 }
 
 /** What a merchant needs to go on with the transaction that has the order id. */

@@ -45,11 +45,17 @@ export const presentUser = ({ id, name, email, email_verified, two_factor, creat
 
 export type Addresses = { readonly window_url: string };
 
-const link_folder = { Payment: "payments", Subscription: "subscriptions", Card: "cards", Payout: "payouts" } as const;
+/** Where each stands in paths, the API's and the window's. */
+export const folders = {
+  Payment: "payments",
+  Subscription: "subscriptions",
+  Card: "cards",
+  Payout: "payouts",
+} as const;
 
 /** The payment window's address of this transaction's link. */
 export const linkUrl = ({ type, link_token }: Transaction, { window_url }: Addresses): string =>
-  `${window_url}/${link_folder[type]}/${link_token}`;
+  `${window_url}/${folders[type]}/${link_token}`;
 
 export type WireOperation = ReturnType<typeof presentOperation>;
 

@@ -5,6 +5,7 @@ import { decideErasure, erasedBody, erasedChanges, erasedTelling } from "../doma
 import { Refused, unless } from "../domain/refusal.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { keys_kept_ms } from "../storage/idempotency.ts";
+import { forgetDetails } from "../storage/requests.ts";
 import {
   eraseOperations,
   forgetAnswersAbout,
@@ -17,9 +18,11 @@ import {
 import { loadTransaction } from "../storage/transactions.ts";
 import { activity } from "./activity.ts";
 import { each } from "./each.ts";
+import { ulidTime } from "./ids.ts";
 import { tries_max } from "./operate.ts";
 import { claimed, type Key, keyTaken } from "./operations.ts";
 import { find } from "./payments.ts";
+import { folders } from "./present.ts";
 import { type Actor, type Services, system } from "./services.ts";
 import { forgetUnused, keepsCard } from "./vault.ts";
 
@@ -78,6 +81,8 @@ async function eraseWhatHangsOn(services: Services, before: Transaction): Promis
     const changes = erasedChanges(JSON.parse(text));
     return changes === null ? null : JSON.stringify(changes);
   });
+  const path = `/${folders[before.type]}/${before.id}`;
+  await forgetDetails(pool, { account_id: before.account_id, path, from_id: ulidTime(before.created_at) });
   if (keepsCard(before)) await forgetUnused(services, before);
   // Older answers are forgotten anyway.
   if (clock.now().getTime() - before.updated_at.getTime() < keys_kept_ms) await forgetAnswersAbout(pool, before);

@@ -2,6 +2,7 @@
 
 import type pg from "pg";
 import type { Acquirer } from "../acquirers/acquirer.ts";
+import type { Plans } from "../domain/plans.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import type { Commit } from "../storage/commit.ts";
 import type { IdempotencyRow } from "../storage/rows.ts";
@@ -31,6 +32,8 @@ export type Services = {
   /** Adapters by acquirer name; an acquirer without one can only do test transactions. */
   readonly acquirers: Readonly<Record<string, Acquirer>>;
   readonly health: Health;
+  /** What accounts may be on; the first is where they begin. */
+  readonly plans: Plans;
   /** The process that asks acquirers, as `operations.runner` names it. */
   readonly process_id: () => number;
   /** Operations that this process is asking about right now: the worker leaves them alone. */

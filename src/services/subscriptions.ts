@@ -6,6 +6,7 @@ import { Refused } from "../domain/refusal.ts";
 import { authorizationOf, derive, newBody, type OperationOptions, type Transaction } from "../domain/transaction.ts";
 import { type Begun, mustBeChargeable, newOperation, operationActivity } from "./operations.ts";
 import { born, store } from "./payments.ts";
+import { takenOf } from "./plans.ts";
 import type { Actor, Services } from "./services.ts";
 import { keptCard } from "./vault.ts";
 
@@ -27,7 +28,7 @@ export type Recurring = {
 export type BegunRecurring = Begun & { readonly card: Card | null };
 
 /**
- * Makes the payment with its pending operation. Throws `wrong_state` unless the subscription is active and can be charged.
+ * Makes the payment with its pending operation. Throws 402 by the plan, `wrong_state` unless the subscription is active and can be charged.
  */
 export async function beginRecurring(
   services: Services,
@@ -38,6 +39,9 @@ export async function beginRecurring(
   const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
   const { fee, order_id, options, callback_url, text_on_statement, variables } = wanted;
   const amount = wanted.amount + (fee ?? 0);
+  // Its own operations end nothing here.
+  const charged = { account_id, operations: [] };
+  const taken = await takenOf(services, { transaction: charged, verb: "recurring", test_mode });
   if (state !== "active") throw new Refused("wrong_state", {});
   const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
   const card = authorization === null ? await keptCard(services, subscription) : null;
@@ -61,7 +65,8 @@ export async function beginRecurring(
   const at = before.created_at;
   const wish = {
     ...{ account_id, type: before.type, id: before.id, verb: "recurring" as const },
-    ...{ amount, callback_url, acquirer, options: { ...options, ...(authorization !== null && { authorization }) } },
+    ...{ amount, callback_url, acquirer },
+    options: { ...options, ...(authorization !== null && { authorization }), ...taken.mark },
   };
   const operation = newOperation(services, { transaction: before, wish, at, version: actor.version });
   const operations = [operation];
@@ -75,9 +80,8 @@ export async function beginRecurring(
   };
   services.running.add(operation.reference);
   try {
-    await store(services, actor, transaction, [
-      operationActivity(actor, { before, after: transaction, operation, at }),
-    ]);
+    const trail = [operationActivity(actor, { before, after: transaction, operation, at })];
+    await store(services, actor, transaction, { trail, taken });
   } catch (error) {
     services.running.delete(operation.reference);
     throw error;

@@ -8,6 +8,8 @@ export type ListedAccount = {
   readonly created_at: Date;
   readonly suspended_at: Date | null;
   readonly closed_at: Date | null;
+  /** Null: the first of the configuration. */
+  readonly plan: string | null;
   /** Payments, subscriptions, cards and payouts created since. */
   readonly transactions: number;
 };
@@ -17,7 +19,7 @@ type Page = { readonly after: number; readonly limit: number; readonly since: Da
 /** In the order of their ids. Counts by index, account by account. */
 export async function listAccounts(pool: pg.Pool, { after, limit, since }: Page): Promise<ListedAccount[]> {
   const { rows } = await pool.query<ListedAccount>(
-    `SELECT a.id, a.settings ->> 'shop_name' AS shop_name, a.created_at, a.suspended_at, a.closed_at, t.transactions
+    `SELECT a.id, a.settings ->> 'shop_name' AS shop_name, a.created_at, a.suspended_at, a.closed_at, a.plan, t.transactions
      FROM (SELECT * FROM accounts WHERE id > $1 ORDER BY id LIMIT $2) a
      CROSS JOIN LATERAL (SELECT count(*)::int AS transactions
        FROM unnest(ARRAY['Payment', 'Subscription', 'Card', 'Payout'] COLLATE "C") AS k(type) JOIN transactions t

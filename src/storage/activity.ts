@@ -25,7 +25,7 @@ export type ActivityList = {
 
 /** In the order of their ids, which begin with the time. */
 export async function listActivity(
-  pool: pg.Pool,
+  db: Db,
   { account_id, filters, sort_dir, limit, offset, after }: ActivityList,
 ): Promise<ActivityRow[]> {
   const values: unknown[] = [bucketOf(account_id), account_id];
@@ -36,7 +36,7 @@ export async function listActivity(
   }
   const descending = (sort_dir === "desc") !== (after?.backwards ?? false);
   if (after !== null) where.push(`id ${descending ? "<" : ">"} ${bind(String(after.id))}`);
-  const { rows } = await pool.query<ActivityRow>(
+  const { rows } = await db.query<ActivityRow>(
     `SELECT * FROM activity WHERE ${where.join(" AND ")} ORDER BY id ${descending ? "DESC" : "ASC"}
      LIMIT ${bind(limit)} OFFSET ${bind(offset)}`,
     values,

@@ -99,7 +99,7 @@ export type CallbackList = {
 
 /** In the order of their ids, which is the order of their creation. */
 export async function listCallbacks(
-  pool: pg.Pool,
+  db: Db,
   { account_id, filters, sort_dir, limit, offset, after }: CallbackList,
 ): Promise<Callback[]> {
   const values: unknown[] = [bucketOf(account_id), account_id];
@@ -111,7 +111,7 @@ export async function listCallbacks(
   if (filters.since !== undefined) where.push(`created_at >= ${bind(filters.since)}`);
   const descending = (sort_dir === "desc") !== (after?.backwards ?? false);
   if (after !== null) where.push(`id ${descending ? "<" : ">"} ${bind(String(after.id))}`);
-  const { rows } = await pool.query<Callback>(
+  const { rows } = await db.query<Callback>(
     `SELECT * FROM callbacks WHERE ${where.join(" AND ")} ORDER BY id ${descending ? "DESC" : "ASC"}
      LIMIT ${bind(limit)} OFFSET ${bind(offset)}`,
     values,

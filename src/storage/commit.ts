@@ -7,8 +7,8 @@
 import type pg from "pg";
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { coalesce } from "./coalesce.ts";
-import { isUniqueViolation } from "./errors.ts";
-import type { ActivityRow, CallbackRow, IdempotencyRow, VaultRow } from "./rows.ts";
+import { isCheckViolation, isUniqueViolation } from "./errors.ts";
+import type { ActivityRow, CallbackRow, IdempotencyRow, UseRow, VaultRow } from "./rows.ts";
 import {
   activity_columns,
   activityJson,
@@ -20,6 +20,7 @@ import {
   mutable_columns,
   operationJson,
   updatedJson,
+  useJson,
   vaultJson,
 } from "./travel.ts";
 
@@ -31,11 +32,15 @@ export type Change = {
   readonly callbacks?: readonly CallbackRow[];
   readonly activity?: readonly ActivityRow[];
   readonly vault?: readonly VaultRow[];
+  readonly uses?: readonly UseRow[];
   readonly idempotency?: IdempotencyRow | null;
 };
 
-/** `conflict`: the order_id is taken (new rows) or the revision has moved on (updates). */
-export type Committed = "done" | "conflict" | "key_taken";
+/**
+ * `conflict`: the order_id is taken (new rows) or the revision has moved on (updates). `plan_used_up`: others took what the
+ * account's plan had left in the month.
+ */
+export type Committed = "done" | "conflict" | "key_taken" | "plan_used_up";
 
 export type Commit = (change: Change) => Promise<Committed>;
 
@@ -49,6 +54,7 @@ export function committer(pool: pg.Pool): Commit {
       return await commit(change);
     } catch (error) {
       if (isUniqueViolation(error, "idempotency_keys_pkey")) return "key_taken";
+      if (isCheckViolation(error, "plan_bound")) return "plan_used_up";
       throw error;
     }
   };
@@ -104,6 +110,13 @@ const parts = {
   vault: (p: string) => `
     INSERT INTO vault SELECT r.* FROM json_populate_recordset(NULL::vault, ${p}) r
     JOIN ok ON ok.bucket = r.bucket AND ok.id = r.card_id`,
+  // A batch may hold many of one account. In one order, so that two batches do not wait for each other.
+  uses: (p: string) => `
+    INSERT INTO plan_uses AS u (bucket, account_id, month, used, bound)
+    SELECT ok.bucket, ok.account_id, r.month, sum(r.taken), max(r.bound)
+    FROM json_to_recordset(${p}) AS r(bucket smallint, transaction_id integer, month text, taken integer, bound integer)
+    JOIN ok ON ok.bucket = r.bucket AND ok.id = r.transaction_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (bucket, account_id, month) DO UPDATE SET used = u.used + excluded.used, bound = excluded.bound`,
   keys: (p: string) => `
     INSERT INTO idempotency_keys (${key_columns}) SELECT ${prefixed(key_columns)}
     FROM json_populate_recordset(NULL::idempotency_keys, ${p}) r JOIN ok ON ok.bucket = r.bucket AND ok.id = r.resource_id`,
@@ -153,10 +166,11 @@ async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committ
     callbacks: [],
     activity: [],
     vault: [],
+    uses: [],
     keys: [],
   };
   const sorted = changes.length === 1 ? changes : [...changes].sort(byRow);
-  for (const { transaction, operations, callbacks, activity, vault, idempotency } of sorted) {
+  for (const { transaction, operations, callbacks, activity, vault, uses, idempotency } of sorted) {
     if (transaction.revision !== 0) rows.updated.push(updatedJson(transaction));
     else if (transaction.last_operation_id === 0 && transaction.group_ids === null)
       rows.created.push(createdJson(transaction));
@@ -165,6 +179,7 @@ async function flush(pool: pg.Pool, changes: readonly Change[]): Promise<Committ
     for (const callback of callbacks ?? []) rows.callbacks.push(callbackJson(callback));
     for (const entry of activity ?? []) rows.activity.push(activityJson(entry));
     for (const card of vault ?? []) rows.vault.push(vaultJson(card));
+    for (const use of uses ?? []) rows.uses.push(useJson(transaction, use));
     if (idempotency) rows.keys.push(keyJson(idempotency));
   }
   const present = (Object.keys(parts) as Part[]).filter((part) => rows[part].length > 0);

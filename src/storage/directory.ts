@@ -10,6 +10,8 @@ export type AccountRow = {
   readonly private_key: Buffer;
   readonly old_private_key: Buffer | null;
   readonly private_key_changed_at: Date | null;
+  /** Its plan's name; null: the first of the configuration. */
+  readonly plan: string | null;
   readonly created_at: Date;
   readonly suspended_at: Date | null;
   readonly closed_at: Date | null;

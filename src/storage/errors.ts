@@ -7,6 +7,11 @@ export const isUniqueViolation = (error: unknown, constraint?: string): boolean 
   return code === "23505" && (constraint === undefined || name === constraint);
 };
 
+export const isCheckViolation = (error: unknown, constraint: string): boolean => {
+  const { code, constraint: name } = (error ?? {}) as DatabaseError;
+  return code === "23514" && name === constraint;
+};
+
 /** Serialization failure or deadlock: the transaction was rolled back whole and may simply be done again. */
 export const isWorthRetrying = (error: unknown): boolean =>
   ["40001", "40P01"].includes((error as DatabaseError)?.code ?? "");

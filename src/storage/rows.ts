@@ -31,6 +31,15 @@ export type ActivityRow = {
   readonly created_at: Date;
 };
 
+/** What an operation takes of its account's plan in a month, or gives back. */
+export type UseRow = {
+  /** YYYY-MM */
+  readonly month: string;
+  readonly taken: 1 | -1;
+  /** The most that the month may have; null where something is given back. */
+  readonly bound: number | null;
+};
+
 /** The card that a Card or a subscription keeps, sealed. */
 export type VaultRow = {
   readonly bucket: number;

@@ -2,6 +2,7 @@
 
 import type pg from "pg";
 import { bucketOf, type Operation, type Transaction, type TransactionType } from "../domain/transaction.ts";
+import type { Db } from "./directory.ts";
 import { default_lease_ms, slot_count } from "./leases.ts";
 import { unpackBody } from "./packed.ts";
 
@@ -71,7 +72,7 @@ export type ListQuery = {
 const card_month = `(t.body #>> '{metadata,exp_year}')::int * 100 + (t.body #>> '{metadata,exp_month}')::int`;
 
 /** One page of an account's transactions, in the order asked for. */
-export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise<Transaction[]> {
+export async function listTransactions(db: Db, query: ListQuery): Promise<Transaction[]> {
   const { account_id, type, filters, sort_by, after } = query;
   const values: unknown[] = [bucketOf(account_id), account_id, type];
   const bind = (value: unknown): string => `$${values.push(value)}`;
@@ -103,7 +104,7 @@ export async function listTransactions(pool: pg.Pool, query: ListQuery): Promise
     where.push(`${row} ${descending ? "<" : ">"} ${bound}`);
   }
   const order = sort_by === "id" ? `t.id ${direction}` : `t.${sort_by} ${direction}, t.id ${direction}`;
-  const { rows } = await pool.query<Row>(
+  const { rows } = await db.query<Row>(
     `SELECT t.*, ${operations_of} AS operations FROM transactions t WHERE ${where.join(" AND ")}
      ORDER BY ${order} LIMIT ${bind(query.limit)} OFFSET ${bind(query.offset)}`,
     values,

@@ -4,7 +4,7 @@
 
 import type { Operation, Transaction } from "../domain/transaction.ts";
 import { packBody } from "./packed.ts";
-import type { ActivityRow, CallbackRow, IdempotencyRow, VaultRow } from "./rows.ts";
+import type { ActivityRow, CallbackRow, IdempotencyRow, UseRow, VaultRow } from "./rows.ts";
 
 /** What a new row says, and of which type; the rest is as every transaction begins (the table's defaults). */
 export const created_columns = {
@@ -145,6 +145,9 @@ export function activityJson(entry: ActivityRow): string {
 
 export const vaultJson = (row: VaultRow): string =>
   JSON.stringify({ ...row, sealed: `\\x${row.sealed.toString("hex")}` });
+
+export const useJson = ({ bucket, id: transaction_id }: Transaction, use: UseRow): string =>
+  JSON.stringify({ ...use, bucket, transaction_id });
 
 export const keyJson = (row: IdempotencyRow): string =>
   JSON.stringify({

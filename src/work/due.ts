@@ -5,8 +5,10 @@ import { whenDue } from "../services/due.ts";
 import { each } from "../services/each.ts";
 import { eraseOld } from "../services/retention.ts";
 import type { Services } from "../services/services.ts";
+import { forgetExports } from "../storage/exports.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { forgetMails } from "../storage/mails.ts";
+import { forgetRequests } from "../storage/requests.ts";
 import { forgetSessions } from "../storage/sessions.ts";
 import { dueTransactions } from "../storage/transactions.ts";
 import { forgetOldProofs } from "../storage/two-factor.ts";
@@ -39,8 +41,11 @@ const forgetting_pause_ms = 600_000;
 // Long enough for somebody who asks where her mail is.
 const mails_kept_ms = 7 * 24 * 3_600_000;
 const mailbox_max = 500;
+const day_ms = 86_400_000;
 
-export const startForgetting = (services: Services): Loop =>
+type Kept = { readonly request_log_days: number };
+
+export const startForgetting = (services: Services, { request_log_days }: Kept): Loop =>
   startLoop({
     name: "forgetting",
     pause_ms: forgetting_pause_ms,
@@ -53,6 +58,8 @@ export const startForgetting = (services: Services): Loop =>
       await forgetMails(services.pool, { now, mails_before: before(mails_kept_ms), kept_max: mailbox_max });
       await forgetOldProofs(services.pool, now);
       await forgetSessions(services.pool, now);
+      await forgetExports(services.pool, now);
+      await forgetRequests(services.pool, before(request_log_days * day_ms));
       return false;
     },
   });
