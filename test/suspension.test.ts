@@ -126,8 +126,12 @@ test("the operator puts an account on another plan, which the account sees", asy
   const changed = await change("plan", String(shop.id), "large");
   assert.deepEqual([changed.code, changed.stdout], [0, `Account ${shop.id} is on the plan large.\n`], changed.stderr);
   assert.match((await change("list")).stdout, new RegExp(`^${shop.id} .* large +\\d+ +Kop og Kande$`, "m"));
-  const [{ action, changes }] = (await shop.owner("GET", "/activity?page_size=1")).body;
-  assert.deepEqual([action, changes], ["plan", { plan: ["unlimited", "large"] }]);
+  const trail = (await shop.owner("GET", "/activity?target_type=Account")).body;
+  const noted = trail.filter(({ action }: { action: string }) => action === "plan");
+  assert.deepEqual(
+    noted.map(({ changes }: { changes: object }) => changes),
+    [{ plan: ["unlimited", "large"] }],
+  );
   const wrong = await change("plan", String(shop.id), "small");
   assert.deepEqual([wrong.code, wrong.stderr], [1, "There is no plan small, only unlimited, large.\n"]);
   assert.equal((await change("plan", "17", "large")).stderr, "There is no account 17, or it is closed.\n");
@@ -137,7 +141,7 @@ test("what the operator did not mean is said, and changes nothing", async () => 
   const none = await accounts("suspend", "17");
   assert.deepEqual([none.code, none.stdout, none.stderr], [1, "", "There is no account 17, or it is closed.\n"]);
   const list = "coolpay accounts list [<after this id>]";
-  const usages = `${list}, coolpay accounts suspend <id>, coolpay accounts resume <id>`;
+  const usages = `${list}, coolpay accounts suspend <id>, coolpay accounts resume <id>, coolpay accounts plan <id> <name>`;
   for (const [words, usage] of [
     [["burn", "1"], usages],
     [["resume", "one"], "coolpay accounts resume <id>"],
