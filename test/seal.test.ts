@@ -21,6 +21,7 @@ import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { createSeal, masterKey, SealError } from "../src/services/seal.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { putAway } from "./support/kept.ts";
 
 const key = (fill: number): Buffer => Buffer.alloc(32, fill);
 const seal = createSeal(key(1));
@@ -87,7 +88,7 @@ describe("what is sealed", () => {
 
 describe("the master key's file", () => {
   const folder = mkdtempSync(join(tmpdir(), "coolpay seal-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => putAway(folder));
 
   test("is made once, for its owner alone, whatever the umask, and then only read", () => {
     const file = join(folder, "deep", "in", "master.key");
