@@ -9,12 +9,15 @@ import { type Answer, startApp, type TestAccount, type TestApp } from "./support
 
 let app: TestApp;
 let shop: TestAccount;
+let key_id: number;
 before(async () => {
   app = await startApp();
 });
 after(() => app.stop());
 beforeEach(async () => {
   shop = await app.newAccount();
+  const key = { type: "ec", short_description: "Swish", curve: "prime256v1" };
+  key_id = (await shop.owner("POST", "/cryptography/keys", { body: key })).body.id;
 });
 
 const change = (name: string, body: object): Promise<Answer> => shop.owner("PATCH", `/acquirers/${name}`, { body });
@@ -53,7 +56,7 @@ const taken: Readonly<Record<string, string>> = {
 
 /** A value of each parameter of an acquirer. */
 function everything(name: keyof typeof acquirer_settings): Record<string, unknown> {
-  const values = { flag: true, text: "shown", secret: "SECRET-value", integer: 7, texts: ["DKK", "EUR"] };
+  const values = { flag: true, text: "shown", secret: "SECRET-value", integer: key_id, texts: ["DKK", "EUR"] };
   return Object.fromEntries(
     Object.entries(acquirer_settings[name]).flatMap(([member, kind]) =>
       kind === "given" ? [] : [[member, values[kind]]],

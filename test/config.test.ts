@@ -1,16 +1,17 @@
 // Settings: what each is when nothing is said, and what a person hears who got one wrong.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
 import fc from "fast-check";
 import { BadSetting, type Environment, type Mode, readConfig, settings } from "../src/config.ts";
 import { small, unlimited } from "../src/domain/plans.ts";
+import { putAway } from "./support/kept.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coolpay config "));
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => putAway(folder));
 
 const file = (name: string): string => {
   writeFileSync(join(folder, name), "text");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -11,6 +11,7 @@ import pg from "pg";
 import { audit } from "../src/audit.ts";
 import { startEmbedded } from "../src/storage/embedded.ts";
 import { clientFor } from "./support/app.ts";
+import { putAway } from "./support/kept.ts";
 import { type Received, Receiver } from "./support/receiver.ts";
 import type { Start, Started } from "./support/server-process.ts";
 
@@ -148,7 +149,7 @@ function firstOfEach(received: readonly Received[]): { readonly id: number; read
 for (const victims of ["the server", "the server and the database"] as const) {
   test(`kill -9 of ${victims} during ${payments} payments loses nothing and doubles nothing`, async () => {
     const data_dir = mkdtempSync(join(tmpdir(), "coolpay crash-"));
-    after(() => rmSync(data_dir, { recursive: true, force: true }));
+    after(() => putAway(data_dir));
     const acknowledged: Acknowledged = { payments: new Set(), settled: new Map(), begun: new Set() };
     const cut: Cut = { before_ask: new Set(), during_ask: new Set(), before_settle: new Set() };
     let credentials: Credentials | null = null;

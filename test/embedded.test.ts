@@ -13,7 +13,6 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -23,6 +22,7 @@ import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { CannotStart, defaultDataDir, type Embedded, startEmbedded } from "../src/storage/embedded.ts";
+import { putAway } from "./support/kept.ts";
 
 const root = process.getuid?.() === 0;
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "coolpay test ")));
@@ -35,7 +35,7 @@ after(async () => {
     if (isAlive(pid)) process.kill(pid, "SIGQUIT");
     await untilGone(pid);
   }
-  rmSync(folder, { recursive: true, force: true });
+  putAway(folder);
 });
 
 const quiet = (): void => {};

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { putAway } from "./support/kept.ts";
 
 const project = resolve(import.meta.dirname, "..");
 const ready_within_s = 60;
@@ -82,7 +83,10 @@ before(async () => {
     await Promise.all(names.map(async (name) => [`COOLPAY_${name}_PORT`, String(await freePort())])),
   );
 });
-after(() => rmSync(folder, { recursive: true, force: true }));
+after(() => {
+  putAway(join(clone, "data"));
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** The walk: each `sh` block with the `json` or `text` block that shows its answer. */
 function walk(): { command: string; answer: string | null }[] {

@@ -2,7 +2,7 @@
 // them, and never sent again. And what several processes over one database share.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,7 @@ import { leave, registerProcess, slot_count } from "../src/storage/leases.ts";
 import { abandonedOperations } from "../src/storage/transactions.ts";
 import { startLeases } from "../src/work/leases.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { putAway } from "./support/kept.ts";
 import { testDatabase } from "./support/postgres.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "coolpay-repair-"));
@@ -36,7 +37,7 @@ before(async () => {
 });
 after(async () => {
   await app.stop();
-  rmSync(folder, { recursive: true, force: true });
+  putAway(folder);
 });
 
 const amount = 1000;

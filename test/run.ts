@@ -1,15 +1,16 @@
-// `npm test`: types, lint and format, then every test file against one PostgreSQL. Prints a line per file and failures
-// in full; the last line says `N passed, N failed`. What is skipped or left to do counts as failed.
-// With arguments (paths, or parts of them) only those files run, without the checks.
+// `npm test`: types, lint and format, then every test file against one PostgreSQL, then the sweep of all that they stored
+// for card data. Prints a line per file and failures in full; the last line says `N passed, N failed`. What is skipped or
+// left to do counts as failed. With arguments (paths, or parts of them) only those files run, without the checks.
 
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { inspect } from "node:util";
-import { startTestServer } from "./support/postgres.ts";
+import { startTestServer, type TestServer } from "./support/postgres.ts";
+import { sweep } from "./sweep.ts";
 
 const project = resolve(import.meta.dirname, "..");
 
@@ -118,6 +119,33 @@ async function runFiles(files: readonly string[], stopping: AbortSignal): Promis
   await Promise.all(Array.from({ length: files_at_once }, worker));
 }
 
+/** With a server of the run's own, so that all of what was stored is there to be swept. */
+async function runAndSweep(
+  files: readonly string[],
+  { folder, stopping }: { readonly folder: string; readonly stopping: AbortSignal },
+): Promise<void> {
+  const kept = join(folder, "kept");
+  mkdirSync(kept, { mode: 0o711 });
+  const server = await startTestServer(join(folder, "pg"));
+  process.env.TEST_DATABASE_URL = server.url;
+  process.env.TEST_KEPT_DIR = kept;
+  try {
+    await runFiles(files, stopping);
+    if (!stopping.aborted) await sweepRun(server, kept);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function sweepRun(server: TestServer, kept: string): Promise<void> {
+  const began = performance.now();
+  const { complaints, told } = await sweep({ ...server, kept });
+  counts[complaints.length === 0 ? "passed" : "failed"] += 1;
+  report("no card number and no CVD in anything stored or printed", complaints.length === 0, performance.now() - began);
+  console.log(`         ${told}`);
+  for (const complaint of complaints) console.log(`\n  ${complaint}`);
+}
+
 async function main(): Promise<void> {
   const names = process.argv.slice(2);
   const files = filesNamed(names);
@@ -125,18 +153,14 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
 
   if (names.length === 0) check();
+  const folder = mkdtempSync(join(tmpdir(), "coolpay-run-"));
+  // The database's user may have to pass.
+  chmodSync(folder, 0o711);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   // What one process has compiled the others need not: it is the greater part of a small file's time.
-  const compiled = mkdtempSync(join(tmpdir(), "coolpay-compiled-"));
-  process.env.NODE_COMPILE_CACHE ??= compiled;
-  const given = process.env.TEST_DATABASE_URL;
-  const server = given ? null : await startTestServer();
-  try {
-    process.env.TEST_DATABASE_URL = given ?? server?.url;
-    await runFiles(files, stopping.signal);
-  } finally {
-    await server?.stop();
-    rmSync(compiled, { recursive: true, force: true });
-  }
+  process.env.NODE_COMPILE_CACHE ??= join(folder, "compiled");
+  if (process.env.TEST_DATABASE_URL) await runFiles(files, stopping.signal);
+  else await runAndSweep(files, { folder, stopping: stopping.signal });
   if (files.length === 0) {
     console.log(`No test ran: no test file's path contains ${names.join(" or ")}.`);
     counts.failed += 1;

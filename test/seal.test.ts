@@ -23,6 +23,7 @@ import { addMasterKey, masterKeys } from "../src/services/master-keys.ts";
 import { sealed_columns } from "../src/services/rewrap.ts";
 import { createRing, createSeal, keyIdIn, keyIdOf, SealError } from "../src/services/seal.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { putAway } from "./support/kept.ts";
 
 const key = (fill: number): Buffer => Buffer.alloc(32, fill);
 const seal = createSeal(createRing([key(1)]), key(9));
@@ -120,7 +121,7 @@ describe("what is sealed", () => {
 
 describe("the master key's file", () => {
   const folder = mkdtempSync(join(tmpdir(), "coolpay seal-"));
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => putAway(folder));
 
   test("is made once, for its owner alone, whatever the umask, and then only read", () => {
     const file = join(folder, "deep", "in", "master.key");

@@ -23,6 +23,7 @@ import { activity, differences } from "./activity.ts";
 import { insertSystemUser, newKey, noteAgreement } from "./agreements.ts";
 import { mustBeBranding } from "./brandings.ts";
 import { changing } from "./changing.ts";
+import { mustBeKey } from "./cryptography-keys.ts";
 import type { Account, User } from "./directory.ts";
 import { secretHex } from "./ids.ts";
 import { openSettings, sealSettings } from "./secrets.ts";
@@ -49,8 +50,9 @@ export async function openAccount(services: Services, actor: Actor, { user, want
         private_key,
         created_at: at,
       });
-      // It has none yet, so none can be its default.
+      // It has none yet, so none can be named.
       await mustBeBranding(db, account_id, ["default_branding_id", brandingIn(wanted)]);
+      await mustBeKey(db, account_id, [key_parameter, keyIn(wanted)]);
       await note(db, actor, { account_id, action: "create", changes: changesOf(null, settings), at });
       const members: readonly Member[] = [
         { user_id: user.id, owner: true, service: null, locked: false },
@@ -95,6 +97,15 @@ function withDefaults({ acquirer_settings: now }: AccountSettings, change: Setti
     return [acquirer, { ...Object.fromEntries(unset), ...values }];
   });
   return said.length === 0 ? change : { ...change, acquirer_settings: Object.fromEntries(filled) };
+}
+
+const key_parameter = "acquirer_settings[swish][cryptography_key_id]";
+
+/** The key that Swish is to know the merchant by, if the settings name one. */
+function keyIn({ acquirer_settings }: SettingsChange): number | null {
+  const { swish } = (acquirer_settings ?? {}) as Partial<AccountSettings["acquirer_settings"]>;
+  const id = swish?.cryptography_key_id;
+  return typeof id === "number" ? id : null;
 }
 
 /** The branding that the settings name, if any. */
@@ -149,6 +160,9 @@ export async function changeAccount(
       const before = openSettings(seal, row.settings);
       const wanted = typeof change === "function" ? change(before) : change;
       await mustBeBranding(db, id, ["default_branding_id", brandingIn(wanted)]);
+      // An acquirer's own endpoint calls it by its short name.
+      const parameter = typeof change === "function" ? "cryptography_key_id" : key_parameter;
+      await mustBeKey(db, id, [parameter, keyIn(wanted)]);
       const after = merged(before, wanted);
       const changes = changesOf(before, after);
       if (Object.keys(changes).length === 0) return id;

@@ -37,6 +37,16 @@ export async function findKey(db: Db, key: Key): Promise<CryptographyKey> {
   return row;
 }
 
+/** Throws 400 about this parameter when it names no key of the account. Nothing named is nothing wrong. */
+export async function mustBeKey(
+  db: Db,
+  account_id: number,
+  [parameter, id]: readonly [name: string, id: number | null],
+): Promise<void> {
+  if (id === null || (await cryptographyKeyById(db, { account_id, id })) !== null) return;
+  throw new Refused("validation", { [parameter]: ["is invalid"] });
+}
+
 export type NewKey = { readonly short_description: string } & (
   | { readonly type: "rsa"; readonly key_size: number }
   | { readonly type: "ec"; readonly curve: string }

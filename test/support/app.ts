@@ -1,12 +1,13 @@
 // The real app on a fresh database and free ports, for tests that speak HTTP to it.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp as start } from "../../src/app.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import type { Log } from "../../src/log.ts";
 import { ulid } from "../../src/services/ids.ts";
+import { keepText, putAway } from "./kept.ts";
 import { testDatabase } from "./postgres.ts";
 
 export type Answer = {
@@ -121,7 +122,8 @@ export async function startApp({ settings, simulator_latency_ms, beside }: Optio
     async stop() {
       await app.stop();
       await database.drop();
-      if (beside === undefined) rmSync(folder, { recursive: true, force: true });
+      keepText("app.log", lines.join("\n"));
+      if (beside === undefined) putAway(folder);
     },
   };
 }

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { startEmbedded } from "../../src/storage/embedded.ts";
 import { migrate } from "../../src/storage/migrate.ts";
+import { isKept } from "./kept.ts";
 
 // Most tests ask what is stored, not whether it survives a power cut; those that do start servers of their own.
 const settings = {
@@ -17,6 +18,11 @@ const settings = {
   synchronous_commit: "off",
   // It would visit every one of the many databases, which live for seconds.
   autovacuum: "off",
+  // Everything that was ever stored stays readable in the log, for the sweep.
+  wal_keep_size: "1TB",
+  wal_compression: "off",
+  max_wal_size: "64GB",
+  checkpoint_timeout: "1d",
   max_connections: "200",
   shared_buffers: "128MB",
 };
@@ -27,32 +33,22 @@ const template_lock_key = 0x74657374;
 // Pools that were ended say goodbye within milliseconds; who is there after this was forgotten by its test.
 const close_wait_ms = 2_000;
 
-export type TestServer = { readonly url: string; readonly stop: () => Promise<void> };
+export type TestServer = { readonly url: string; readonly data_dir: string; readonly stop: () => Promise<void> };
 
-/** A PostgreSQL for a whole run, in a folder that goes with it. */
-export async function startTestServer(): Promise<TestServer> {
-  const data_dir = mkdtempSync(join(tmpdir(), "coolpay-test-pg-"));
-  const remove = (): void => rmSync(data_dir, { recursive: true, force: true });
-  try {
-    const server = await startEmbedded({ data_dir, log: () => {}, settings });
-    // Whatever happens to the run: a process that ends takes its server with it.
-    const abandon = (): void => {
-      process.kill(server.pid, "SIGQUIT");
-      remove();
-    };
-    process.once("exit", abandon);
-    return {
-      url: server.url,
-      async stop() {
-        process.off("exit", abandon);
-        await server.stop();
-        remove();
-      },
-    };
-  } catch (error) {
-    remove();
-    throw error;
-  }
+/** A PostgreSQL for a whole run in this folder, which is the caller's to remove. */
+export async function startTestServer(data_dir: string): Promise<TestServer> {
+  const server = await startEmbedded({ data_dir, log: () => {}, settings });
+  // Whatever happens to the run: a process that ends takes its server with it.
+  const abandon = (): void => void process.kill(server.pid, "SIGQUIT");
+  process.once("exit", abandon);
+  return {
+    url: server.url,
+    data_dir,
+    async stop() {
+      process.off("exit", abandon);
+      await server.stop();
+    },
+  };
 }
 
 let own_server: Promise<TestServer> | undefined;
@@ -61,7 +57,9 @@ function serverUrl(): Promise<string> {
   const given = process.env.TEST_DATABASE_URL;
   if (given) return Promise.resolve(given);
   if (own_server === undefined) {
-    own_server = startTestServer();
+    const data_dir = mkdtempSync(join(tmpdir(), "coolpay-test-pg-"));
+    own_server = startTestServer(data_dir);
+    process.once("exit", () => rmSync(data_dir, { recursive: true, force: true }));
     process.once("beforeExit", async () => (await own_server)?.stop());
   }
   return own_server.then(({ url }) => url);
@@ -74,10 +72,12 @@ export async function testDatabase({ migrated = false } = {}): Promise<TestDatab
   const server_url = await serverUrl();
   const name = `test_${randomBytes(8).toString("hex")}`;
   const template = migrated ? await migratedTemplate(server_url) : "template0";
-  await withClient(server_url, (db) => db.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  await withClient(server_url, (db) => db.query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`));
   return {
     url: databaseUrl(server_url, name),
-    drop: () => withClient(server_url, (db) => dropDatabase(db, name)),
+    drop: async () => {
+      if (!isKept()) await withClient(server_url, (db) => dropDatabase(db, name));
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 // of a test, nothing that was started here outlives its file.
 
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, realpathSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,6 +10,7 @@ import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { commandOf } from "../../src/storage/embedded/owner.ts";
 import { readText } from "../../src/storage/embedded/place.ts";
+import { keepText, putAway } from "./kept.ts";
 
 const main = resolve(import.meta.dirname, "../../src/main.ts");
 
@@ -81,7 +82,7 @@ function remove(folder: string): void {
   for (let tries = 0; tries < removal_tries; tries++) {
     try {
       if (databasePid(folder) === null) {
-        rmSync(folder, { recursive: true, force: true });
+        putAway(folder);
         return;
       }
     } catch {
@@ -133,6 +134,7 @@ export function coolpay(words: readonly string[], settings: Settings, { input = 
     // Not before the last of the group has let go of the output.
     child.once("close", (code, signal) => {
       groups.delete(pid);
+      keepText("output", stdout + stderr);
       done({ code, signal, stdout, stderr });
     });
   });

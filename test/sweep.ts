@@ -1,0 +1,270 @@
+// The sweep: after a run no card number and no CVD may stand in anything that was stored or printed.
+//
+// Where it looks: the folder of the run's PostgreSQL, file by file, with its whole log (WAL, which in a run is kept from
+// the first byte on and not compressed, so that what was deleted since is there too); every row of every database as text,
+// because PostgreSQL compresses long values; the folders of all other databases, keys and certificates that tests made; and
+// all that programs and apps printed or logged. What was sealed cannot be seen through: that is the point of it.
+//
+// What it looks for: every card number that stands in the tests or is a test card, wherever its digits stand; any other
+// number of 13 to 19 digits that has a card's beginning and check digit and stands by itself, whole or in groups of four.
+// Plain, with blanks or hyphens, and within hexadecimal or base64 text of any alignment. A CVD is three or four digits, which are everywhere: it
+// is found under its name (`cvd`, `cvc`, …), or where a CVD that the tests send is a text by itself (`"9173"`).
+//
+// First it plants a number in each form and a CVD, in a row and in a file, and must find each of them again in the row, in
+// the table's file, in the log and in the file: a sweep that finds nothing anywhere is blind.
+
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import pg from "pg";
+import { brandOf } from "../src/domain/card.ts";
+import { isLuhn, luhnDigit } from "../src/domain/luhn.ts";
+import { test_cards } from "../src/domain/test-cards.ts";
+
+// A piece of a file, and what is read again with the next one, so that nothing is cut in two.
+const piece_bytes = 4_000_000;
+const overlap_bytes = 4_096;
+const told_max = 20;
+
+export type Swept = { readonly complaints: readonly string[]; readonly told: string };
+
+type Found = { readonly what: string; readonly place: string; readonly near: string };
+
+/** Card numbers are not repeated, not even those of tests. */
+const masked = (text: string): string =>
+  text.replaceAll(/\d(?:[ -]?\d){9,}/g, (digits) => `${digits.slice(0, 6)}…`).replaceAll(/[^\x20-\x7e]/g, ".");
+
+// ---- what is looked for ----
+
+const planted_start = "457199991234567";
+const planted = planted_start + luhnDigit(planted_start);
+const planted_cvd = "7351";
+
+const planted_forms: Readonly<Record<string, string>> = {
+  plain: `"${planted}"`,
+  spaced: planted.replaceAll(/(\d{4})(?=\d)/g, "$1 "),
+  base64: Buffer.from(`{"number":"${planted}"}`).toString("base64"),
+  hex: Buffer.from(planted).toString("hex"),
+};
+
+/** All numbers that tests have sent, and their CVDs: as they stand in their sources. */
+function sentByTests(): { readonly numbers: ReadonlySet<string>; readonly cvds: ReadonlySet<string> } {
+  const sources = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => readFileSync(join(import.meta.dirname, name), "utf8"))
+    .join("\n");
+  const written = (sources.match(/(?<![\d.])\d{13,19}(?![\d.])/g) ?? []).filter(isCardNumber);
+  const cvds = [...sources.matchAll(/\bcvd["']?\s*[:=]\s*["']?(\d{3,4})\b/g)].map(([, cvd = ""]) => cvd);
+  return { numbers: new Set([...test_cards.map(({ number }) => number), ...written, planted]), cvds: new Set(cvds) };
+}
+
+const isCardNumber = (digits: string): boolean =>
+  digits.length >= 13 && digits.length <= 19 && isLuhn(digits) && brandOf(digits) !== null;
+
+const { numbers, cvds } = sentByTests();
+
+const digit_runs = /\d(?:[ -]?\d){12,}/g;
+const card_like = /^\d{13,19}$|^\d{4}([ -])(?:\d{4}\1){2,3}\d{1,7}$/;
+const hex_runs = /[0-9a-fA-F]{26,}/g;
+const base64_runs = /[0-9A-Za-z+/_-]{18,}/g;
+// Thirteen digits and more look so, wherever their text was cut into groups: only these are worth the other alignments.
+const digits_in_hex = /(?:3[0-9]){12}/;
+const digits_in_base64 = /(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){3}/;
+const cvd_named = /(?:\b|_)(?:cvd|cvv2?|cvc2?|csc|security[_ -]?code)(?:%22|%5D|["'\]\\\s:=]){1,8}(\d{3,4})(?!\d)/gi;
+const cvd_quoted = /(["']+)(\d{3,4})\1/g;
+
+type Heard = (what: string, at: number) => void;
+
+/** Looks at a readable text, and through hexadecimal and base64 within it. */
+function look(text: string, heard: Heard, depth = 0): void {
+  const form = depth === 0 ? "" : " in hexadecimal or base64";
+  for (const { 0: run, index } of text.matchAll(digit_runs)) {
+    const digits = run.replaceAll(/[ -]/g, "");
+    const known = [...numbers].find((number) => digits.includes(number));
+    if (known !== undefined)
+      heard(known === planted ? `planted${form}` : `the number of a card of the tests${form}`, index);
+    else if (card_like.test(run) && isCardNumber(digits) && standsAlone(text, index, run))
+      heard(`what looks like a card's number${form}`, index);
+  }
+  for (const { 1: cvd, index } of text.matchAll(cvd_named))
+    heard(cvd === planted_cvd ? "planted CVD" : `a CVD${form}`, index);
+  for (const { 2: cvd = "", index } of text.matchAll(cvd_quoted))
+    if (cvds.has(cvd)) heard(`a CVD of the tests${form}`, index);
+  if (depth > 0) return;
+  const encodings = [
+    { encoding: "hex", runs: hex_runs, digits: digits_in_hex, alignments: [1] },
+    { encoding: "base64", runs: base64_runs, digits: digits_in_base64, alignments: [1, 2, 3] },
+  ] as const;
+  for (const { encoding, runs, digits, alignments } of encodings)
+    for (const { 0: run, index } of text.matchAll(runs))
+      for (const start of [0, ...(digits.test(run) ? alignments : [])])
+        look(Buffer.from(run.slice(start), encoding).toString("latin1"), (what) => heard(what, index), 1);
+}
+
+/** Not within a word or a longer number: those of keys and checksums are many, and chance makes some look right. */
+const standsAlone = (text: string, index: number, run: string): boolean =>
+  !/[0-9A-Za-z_.-]/.test(text[index - 1] ?? "") && !/[0-9A-Za-z_.-]/.test(text[index + run.length] ?? "");
+
+// ---- where ----
+
+/** Stretches that can be read, long enough to hold something. */
+const readable = /[\x20-\x7e]{6,}/g;
+
+const nearby = (text: string, at: number): string => masked(text.slice(Math.max(0, at - 60), at + 60));
+
+type Note = (found: Found) => void;
+
+function lookAtBytes(bytes: Buffer, place: string, note: Note): void {
+  for (const [text] of bytes.toString("latin1").matchAll(readable))
+    look(text, (what, at) => note({ what, place, near: nearby(text, at) }));
+}
+
+function lookAtFile(file: string, place: string, note: Note): number {
+  const handle = openSync(file, "r");
+  const buffer = Buffer.alloc(Math.min(piece_bytes, statSync(file).size));
+  let position = 0;
+  try {
+    for (;;) {
+      const count = readSync(handle, buffer, 0, buffer.length, position);
+      lookAtBytes(buffer.subarray(0, count), place, note);
+      if (count < piece_bytes) return position + count;
+      position += count - overlap_bytes;
+    }
+  } finally {
+    closeSync(handle);
+  }
+}
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+
+/** Every file, but those of PostgreSQL's own catalogs that no test has changed: they are as the template's. */
+function sweepFolder(folder: string, note: Note): number {
+  const seen = new Map<string, Buffer>();
+  let bytes = 0;
+  for (const file of filesIn(folder)) {
+    const place = relative(folder, file);
+    const catalog = /\/base\/\d+\/(\d{1,5}(?:_\w+)?)$/.exec(file)?.[1];
+    if (catalog === undefined) {
+      bytes += lookAtFile(file, place, note);
+      continue;
+    }
+    const content = readFileSync(file);
+    bytes += content.length;
+    if (seen.get(catalog)?.equals(content)) continue;
+    if (!seen.has(catalog)) seen.set(catalog, content);
+    lookAtBytes(content, place, note);
+  }
+  return bytes;
+}
+
+// ---- the databases ----
+
+async function withClient<T>(url: string, work: (db: pg.Client) => Promise<T>): Promise<T> {
+  const db = new pg.Client(url);
+  await db.connect();
+  try {
+    return await work(db);
+  } finally {
+    await db.end();
+  }
+}
+
+const databaseUrl = (url: string, name: string): string => url.replace(/^(\w+:\/\/[^/]*)\/?[^?]*/, `$1/${name}`);
+
+/** Every row as text, and as its table's name and columns say. */
+async function sweepRows(url: string, note: Note): Promise<number> {
+  const { rows: databases } = await withClient(url, (db) =>
+    db.query<{ name: string }>("SELECT datname AS name FROM pg_database WHERE datallowconn ORDER BY 1"),
+  );
+  let count = 0;
+  for (const { name } of databases)
+    await withClient(databaseUrl(url, name), async (db) => {
+      const { rows: tables } = await db.query<{ name: string }>(
+        `SELECT c.oid::regclass::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE relkind = 'r' AND nspname !~ '^pg_|^information_schema$' AND pg_relation_size(c.oid) > 0`,
+      );
+      for (const table of tables) {
+        const { rows } = await db.query<{ row: string }>(`SELECT row_to_json(r)::text AS row FROM ${table.name} r`);
+        count += rows.length;
+        for (const { row } of rows)
+          look(row, (what, at) => note({ what, place: `a row of ${table.name} in ${name}`, near: nearby(row, at) }));
+      }
+    });
+  return count;
+}
+
+const planted_file = "planted.txt";
+
+/** One row and one line for each form, and a CVD. The table's file is written out and the log is on disk. */
+async function plant(url: string, kept: string): Promise<void> {
+  await withClient(url, async (db) => {
+    await db.query("CREATE TABLE planted (form text, value text)");
+    for (const [form, value] of Object.entries(planted_forms))
+      await db.query("INSERT INTO planted VALUES ($1, $2)", [form, value]);
+    await db.query("INSERT INTO planted VALUES ('cvd', $1)", [`{"cvd":"${planted_cvd}"}`]);
+    await db.query("CHECKPOINT");
+  });
+  const lines = [...Object.values(planted_forms), `card[cvd]=${planted_cvd}`];
+  writeFileSync(join(kept, planted_file), `${lines.join("\n")}\n`);
+}
+
+// ---- the verdict ----
+
+/** Tests that store a number on purpose: which, why, and where alone it may be. */
+const exceptions: readonly { readonly why: string; readonly is: (found: Found) => boolean }[] = [];
+
+type Run = {
+  readonly url: string;
+  /** The server's folder, and what tests left behind. */
+  readonly data_dir: string;
+  readonly kept: string;
+  /** Afterwards its files are complete. */
+  readonly stop: () => Promise<void>;
+};
+
+/** Plants, sweeps the rows, stops the server, sweeps the files, and judges. */
+export async function sweep({ url, data_dir, kept, stop }: Run): Promise<Swept> {
+  const found: Found[] = [];
+  const note: Note = (one) => void found.push(one);
+  await plant(url, kept);
+  const rows = await sweepRows(url, note);
+  await stop();
+  const bytes = sweepFolder(data_dir, note) + sweepFolder(kept, note);
+
+  const isPlanted = ({ what }: Found): boolean => what.startsWith("planted");
+  const leaks = found.filter((one) => !isPlanted(one) && !exceptions.some(({ is }) => is(one)));
+  const blind = blindSpots(found.filter(isPlanted));
+  const places = new Map(leaks.map((leak) => [`${leak.what} ${leak.place}`, leak]));
+  return {
+    complaints: [
+      ...blind,
+      ...[...places.values()].slice(0, told_max).map(({ what, place, near }) => `${what} in ${place}: ${near}`),
+      ...(places.size > told_max ? [`and ${places.size - told_max} more`] : []),
+    ],
+    told: `${rows} rows and ${(bytes / 1e6).toFixed(0)} MB of files: ${numbers.size - 1} numbers looked for, what was planted was found`,
+  };
+}
+
+/** What was planted and not found again. */
+function blindSpots(found: readonly Found[]): string[] {
+  const wheres: Readonly<Record<string, RegExp>> = {
+    "a row": /^a row of planted /,
+    "a table's file": /(^|\/)base\/\d+\/\d+$/,
+    "the log": /(^|\/)pg_wal\/[0-9A-F]{24}$/,
+    "a text file": new RegExp(`^${planted_file}$`),
+  };
+  return Object.entries(wheres).flatMap(([where, pattern]) => {
+    const here = found.filter(({ place }) => pattern.test(place));
+    const plain = here.filter(({ what }) => what === "planted").length;
+    const hidden = here.filter(({ what }) => what.startsWith("planted in")).length;
+    const cvd = here.filter(({ what }) => what === "planted CVD").length;
+    const seen = plain >= 2 && hidden >= 2 && cvd >= 1;
+    return seen
+      ? []
+      : [
+          `blind: of what was planted in ${where} ${plain} of 2 plain, ${hidden} of 2 encoded and ${cvd} of 1 CVD were found`,
+        ];
+  });
+}
