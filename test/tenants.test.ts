@@ -169,8 +169,10 @@ async function dumpOf(account_id: number, user_id: number): Promise<string> {
      WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id' ORDER BY 1`,
   );
   assert.ok(rows.length >= 10);
+  // What B itself asks for is noted there, a second later.
+  const unchanging = rows.filter(({ name }) => name !== "requests");
   const of = [
-    ...rows.map(({ name }) => [name, "account_id", account_id]),
+    ...unchanging.map(({ name }) => [name, "account_id", account_id]),
     ["accounts", "id", account_id],
     ["users", "id", user_id],
   ];
@@ -222,6 +224,7 @@ function bodyFor({ method, path, input, file }: Endpoint): object | undefined {
     description: "ours",
     acl_permissions: [],
     token: "ours",
+    granted: true,
   };
   const names = Object.keys(input.properties).filter((name) => good[name] !== undefined);
   return Object.fromEntries(names.map((name) => [name, good[name]]));
@@ -504,7 +507,9 @@ describe("B's ids in parameters", () => {
           ...(page_key === undefined ? [] : [`page_size=100&page_key=${page_key}`]),
         ]) {
           const answer = await attacker_key("GET", `${endpoint.path}?${query}`);
-          assertNothingOf(victim, answer, { what: `${nameOf(endpoint)}?${query}` });
+          // The log of A's own requests repeats the addresses that A asked for.
+          const text = endpoint.path === "/requests" ? answer.text.replaceAll(/"path":"[^"]*"/g, "") : answer.text;
+          assertNothingOf(victim, { ...answer, text }, { what: `${nameOf(endpoint)}?${query}` });
         }
       }
     }
