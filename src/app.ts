@@ -18,6 +18,7 @@ import { createDirectory } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
 import { openSeal } from "./services/sealing.ts";
 import type { Services } from "./services/services.ts";
+import { createTemplates } from "./services/templates.ts";
 import { readClock } from "./storage/clock.ts";
 import { committer } from "./storage/commit.ts";
 import { idSource } from "./storage/ids.ts";
@@ -111,6 +112,8 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   const addresses: Addresses = { api_url: "", window_url: "", manager_url: "", metrics_url: "" };
   const leases = await startLeases({ pool, masterKey: seal.keyId });
   parts.leases = leases;
+  const templates = createTemplates();
+  parts.works.push(templates);
   let nudge = (): void => {};
   const services: Services = {
     pool,
@@ -123,6 +126,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
     health: createHealth(),
+    templates,
     process_id: () => leases.process_id,
     running: parts.running,
     callbackBody: (transaction, version) => callbackBody(transaction, version, addresses),

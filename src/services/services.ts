@@ -10,6 +10,7 @@ import type { Directory } from "./directory.ts";
 import type { Health } from "./health.ts";
 import type { Addresses } from "./present.ts";
 import type { Seal } from "./seal.ts";
+import type { Templates } from "./templates.ts";
 
 export type Log = {
   readonly info: (data: object, message: string) => void;
@@ -29,6 +30,8 @@ export type Services = {
   /** Adapters by acquirer name; an acquirer without one can only do test transactions. */
   readonly acquirers: Readonly<Record<string, Acquirer>>;
   readonly health: Health;
+  /** Renders what merchants upload, to try it. */
+  readonly templates: Templates;
   /** The process that asks acquirers, as `operations.runner` names it. */
   readonly process_id: () => number;
   /** Operations that this process is asking about right now: the worker leaves them alone. */
