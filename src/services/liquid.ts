@@ -1,13 +1,27 @@
 // Liquid as brandings for the original window speak it (reference: branding-templates), by liquidjs. A template may be
 // anybody's and need not end: this runs in the process of template-process.ts, never in ours.
 
-import type { TopLevelToken, ValueToken } from "liquidjs";
-import { type Context, type Emitter, evalToken, Hash, Liquid, LiquidError, Tag, type TagToken } from "liquidjs";
-import type { Page } from "./template-page.ts";
+import {
+  CaptureTag,
+  type Context,
+  type Emitter,
+  evalToken,
+  Hash,
+  Liquid,
+  LiquidError,
+  Tag,
+  type TagToken,
+  type TopLevelToken,
+  type ValueToken,
+} from "liquidjs";
+import { html_max, type Page, too } from "./template-page.ts";
 
-// liquidjs counts what filters and ranges make: characters and items, added up over a page. Loops and captures it does not
-// count; for these there are the limits of the process.
+// liquidjs counts what filters and ranges make: characters and items, added up over a page. We bound captures; for what nobody
+// counts there are the limits of the process.
 const made_max = 5_000_000;
+
+// The published branding's are 3 deep: layout, form, method. Much deeper is only what includes itself.
+const includes_deep_max = 50;
 
 /** The page as HTML. Throws what `complaintOf` puts in words. */
 export function renderPage({ name, templates, model, config, images, translations }: Page): string {
@@ -26,6 +40,7 @@ export function renderPage({ name, templates, model, config, images, translation
       resolve: (_, file) => file,
     },
   });
+  liquid.registerTag("capture", Capture);
   liquid.registerTag("include", Include);
   liquid.registerTag("t", translated(new Map(Object.entries(translations))));
   return liquid.renderFileSync(name, { model: escaped(model), config, images: byPath(images) });
@@ -50,6 +65,14 @@ const spoken = (source: string): string =>
     tag.replace(/"[^"]*"|'[^']*'|!(?!=)/g, (part) => (part === "!" ? " not " : part)),
   );
 
+/** A capture that is printed twice in the next one costs nothing until somebody looks at it: then it is half a gigabyte. */
+class Capture extends CaptureTag {
+  override *render(ctx: Context): Generator<unknown, void, string> {
+    yield* super.render(ctx);
+    if (String(ctx.bottom()[this.variable]).length > html_max) throw new RangeError(too.large);
+  }
+}
+
 /**
  * `{% include "form/error" %}` sees the variables around it. `name: value` after it is a variable more; `name=value` is
  * ignored, as the original does; a name that is unknown or no text includes nothing.
@@ -69,12 +92,16 @@ class Include extends Tag {
   *render(ctx: Context, emitter: Emitter): Generator<unknown, void, unknown> {
     const name = yield evalToken(this.#name, ctx);
     if (typeof name !== "string") return;
+    const depth = (Number(ctx.getRegister("includes")) || 0) + 1;
+    if (depth > includes_deep_max) throw new RangeError(too.deep);
+    ctx.setRegister("includes", depth);
     const scope: Record<string, unknown> = {};
     for (const [variable, value] of Object.entries(this.#given.hash))
       if (value !== undefined) scope[variable] = yield evalToken(value, ctx);
     ctx.push(scope);
     yield this.liquid.renderer.renderTemplates(this.liquid.parseFileSync(name), ctx, emitter);
     ctx.pop();
+    ctx.setRegister("includes", depth - 1);
   }
 }
 

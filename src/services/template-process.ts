@@ -24,7 +24,7 @@ function render(page: Page): Rendered {
   }
 }
 
-/** What Node's, V8's and liquidjs' own limits say. */
+/** What the limits of Node, V8 and liquidjs say. */
 const limits: readonly (readonly [sign: RegExp, why: string])[] = [
   [/Script execution timed out/, too.slow],
   [/Invalid string length/, too.large],
@@ -32,7 +32,10 @@ const limits: readonly (readonly [sign: RegExp, why: string])[] = [
   [/Maximum call stack size exceeded/, too.deep],
 ];
 
-const limitIn = (error: unknown): string | undefined => limits.find(([sign]) => sign.test(String(error)))?.[1];
+function limitIn(error: unknown): string | undefined {
+  const said = String(error);
+  return Object.values(too).find((why) => said.includes(why)) ?? limits.find(([sign]) => sign.test(said))?.[1];
+}
 
 // A program's first pages take several times as long as its later ones: these are nobody's.
 const warming = `{% if model.a == empty and !model.b %}{% t Pay %}{% else %}<p>{{ model.c | upcase }}</p>{% endif %}
