@@ -19,6 +19,7 @@ import { createHealth } from "./services/health.ts";
 import { requestBook } from "./services/request-log.ts";
 import { openSeal } from "./services/sealing.ts";
 import type { Services } from "./services/services.ts";
+import { createTemplates } from "./services/templates.ts";
 import { readClock } from "./storage/clock.ts";
 import { committer } from "./storage/commit.ts";
 import { idSource } from "./storage/ids.ts";
@@ -115,6 +116,8 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
   const addresses: Addresses = { api_url: "", window_url: "", manager_url: "", metrics_url: "" };
   const leases = await startLeases({ pool, masterKey: seal.keyId });
   parts.leases = leases;
+  const templates = createTemplates();
+  parts.works.push(templates);
   let nudge = (): void => {};
   const services: Services = {
     pool,
@@ -129,6 +132,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     acquirers: {},
     health: createHealth(),
     plans: config.plans,
+    templates,
     process_id: () => leases.process_id,
     running: parts.running,
     callbackBody: (transaction, version) => callbackBody(transaction, version, addresses),

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isResourceName, isSvg, logoMime, whyNot } from "../src/domain/branding-files.ts";
-import { pngSize } from "../src/domain/images.ts";
+import { hasTooManyPixels, pngSize } from "../src/domain/images.ts";
 import { scriptIn, scriptInTemplate } from "../src/domain/script.ts";
-import { pngOf } from "./support/files.ts";
+import { claiming, gif, jpeg, pngOf, webp } from "./support/files.ts";
 
 test("a name that is taken names one place within the branding", () => {
   const part = fc.oneof(fc.constantFrom("", ".", "..", "...", "a", "\\", "\0", "\n", "a.css"), fc.string());
@@ -102,4 +102,24 @@ test("a PNG's size is what its header says", () => {
     }),
     { numRuns: 20 },
   );
+});
+
+test("an image's size is read from its header in every format, and more than 16 megapixels are too many", () => {
+  const makers = {
+    png: claiming.png,
+    gif: claiming.gif,
+    jpeg: claiming.jpeg,
+    "VP8X.webp": (width: number, height: number) => claiming.webp("VP8X", width, height),
+    "VP8L.webp": (width: number, height: number) => claiming.webp("VP8L", width, height),
+    "VP8.webp": (width: number, height: number) => claiming.webp("VP8 ", width, height),
+  } as const;
+  for (const [format, make] of Object.entries(makers)) {
+    assert.equal(hasTooManyPixels(make(4096, 4096)), false, format);
+    assert.equal(hasTooManyPixels(make(4097, 4096)), true, format);
+    assert.equal(hasTooManyPixels(make(4096, 4097)), true, format);
+    assert.equal(whyNot(`a.${format}`, make(16_383, 16_383)), "the image has more than 16 megapixels", format);
+  }
+  assert.equal(hasTooManyPixels(claiming.png(0xffffffff, 0xffffffff)), true);
+  for (const image of [gif, jpeg, webp])
+    for (let bytes = 0; bytes < image.length; bytes++) assert.equal(hasTooManyPixels(image.subarray(0, bytes)), false);
 });

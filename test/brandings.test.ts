@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { type Answer, type Client, startApp, type TestAccount, type TestApp } from "./support/app.ts";
-import { form, gif, icon, jpeg, locale, png, svg, webp } from "./support/files.ts";
+import { claiming, form, gif, icon, jpeg, locale, png, svg, webp } from "./support/files.ts";
 import { newKey } from "./support/members.ts";
 import { basic, rawClient } from "./support/raw.ts";
 
@@ -414,6 +415,23 @@ describe("a branding's file", () => {
     ["locales/da_DK/LC_MESSAGES/branding.mo", "msgid", /not a compiled gettext locale/],
     ["config.json", "[]", /not a JSON object/],
     ["config.json", "{", /not a JSON object/],
+    ["config.json", `{"a":${"[".repeat(400_000)}${"]".repeat(400_000)}}`, /not a JSON object, at most 20 deep/],
+    ["config.json", `${'{"a":'.repeat(21)}1${"}".repeat(21)}`, /at most 20 deep/],
+    ["config.json", "autojump: false", /not a JSON object/],
+    ["images/a.png", claiming.png(30_000, 30_000), /more than 16 megapixels/],
+    ["images/a.gif", claiming.gif(65_535, 65_535), /more than 16 megapixels/],
+    ["images/a.svg", gzipSync(svg), /not an SVG image/],
+    ["images/a.svgz", gzipSync(svg), /a branding takes/],
+    ["stylesheets/a.css", gzipSync("a{}".repeat(100_000)), /not a stylesheet in UTF-8/],
+    ["stylesheets/a.css", png, /not a stylesheet in UTF-8/],
+    ["templates/form.liquid", gzipSync("x"), /not a template in UTF-8/],
+    [
+      "locales/da_DK/LC_MESSAGES/branding.po",
+      Buffer.from('msgstr "K\xf8b"', "latin1"),
+      /not a gettext locale in UTF-8/,
+    ],
+    ["locales/da_DK/LC_MESSAGES/branding.po", Buffer.from('msgid "Pay"', "utf16le"), /not a gettext locale in UTF-8/],
+    ["locales/da_DK/LC_MESSAGES/branding.mo", gzipSync(locale), /not a compiled gettext locale/],
     ["templates/form.liquid", "<script>alert(1)</script>", /holds a script element/],
     ["templates/form.liquid", "<SCRIPT src=//evil.example>", /a script element/],
     ["templates/form.liquid", "<scr{{ x }}ipt>", /a script element/],
@@ -465,11 +483,80 @@ describe("a branding's file", () => {
     });
   }
 
+  test("that is two things at once stays what its name says: nothing is unpacked, and no browser may guess", async () => {
+    const id = await newBranding("Polyglots");
+    const archive = Buffer.from("PK\x03\x04 and more", "latin1");
+    await putAll(id, {
+      "images/a.png": Buffer.concat([png, archive, Buffer.from("<script>alert(1)</script>")]),
+      "images/a.gif": Buffer.concat([gif, Buffer.from("/*<html>*/=1;alert(1)")]),
+    });
+    for (const [name, type] of [
+      ["images/a.png", "image/png"],
+      ["images/a.gif", "image/gif"],
+    ] as const) {
+      const { headers } = await bytesOf(id, name);
+      assert.equal(headers.get("content-type"), type);
+      assert.equal(headers.get("x-content-type-options"), "nosniff");
+      assert.match(headers.get("content-security-policy") ?? "", /sandbox$/);
+    }
+  });
+
+  test("is not unpacked from a body that is: 415, and nothing is kept", async () => {
+    const id = await newBranding("Packed");
+    const send = rawClient(app.url, { Authorization: basic(shop.email, shop.password) });
+    const body = '--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nx\r\n--b--\r\n';
+    const headers = { "CoolPay-Account-Id": String(shop.id), "Content-Type": "multipart/form-data; boundary=b" };
+    for (const encoding of ["gzip", "deflate", "br", "zstd"]) {
+      const packed = { ...headers, "Content-Encoding": encoding };
+      assert.equal((await send("PUT", `/brandings/${id}/VERSION`, { headers: packed, body })).status, 415, encoding);
+    }
+    assert.deepEqual(await namesOf(id), []);
+    assert.equal((await send("PUT", `/brandings/${id}/VERSION`, { headers, body })).status, 204);
+  });
+
+  for (const [source, why] of [
+    ["<p>\n{% if model.moto %}", "is not Liquid: line 2: tag {% if model.moto %} not closed"],
+    ["{% pay %}", 'is not Liquid: line 1: tag "pay" not found'],
+    ["{% include 'form' %}", "is nested too deeply, or includes itself"],
+    ["{% for i in (1..1100) %}{% include 'kilobyte' %}{% endfor %}", "makes a page of more than 512 kB"],
+    ["{% for i in (1..100000000) %}{% endfor %}", "needs too much memory to render"],
+  ] as const)
+    test(`as a template of ${JSON.stringify(source)} is refused, and the one before it stays`, async () => {
+      const id = await newBranding("Templates");
+      await putAll(id, { "templates/kilobyte.liquid": "x".repeat(1000), "templates/form.liquid": "before" });
+      const { status, body } = await put(id, "templates/form.liquid", source);
+      assert.deepEqual([status, body.message, body.errors], [400, "Validation error", { file: [why] }]);
+      assert.equal((await bytesOf(id, "templates/form.liquid")).bytes.toString(), "before");
+    });
+
+  test("as a template that two make a circle of is refused when the second comes", async () => {
+    const id = await newBranding("Circle");
+    await putAll(id, { "templates/form/a.liquid": "{% include 'form/b' %}" });
+    const second = await put(id, "templates/form/b.liquid", "{% include 'form/a' %}");
+    assert.deepEqual(second.body?.errors, { file: ["is nested too deeply, or includes itself"] });
+    assert.deepEqual(await namesOf(id), ["templates/form/a.liquid"]);
+  });
+
+  test("as a template that loops is refused, and everybody else is served meanwhile", async () => {
+    const id = await newBranding("Loop");
+    const events: string[] = [];
+    const loop = "{% for a in (1..2000) %}{% for b in (1..2000) %}{% assign c = b %}{% endfor %}{% endfor %}";
+    const looping = put(id, "templates/form.liquid", loop).finally(() => events.push("loop"));
+    for (let n = 0; n < 5; n++) {
+      await stranger.call("GET", "/ping");
+      events.push("ping");
+    }
+    const { status, body } = await looping;
+    assert.deepEqual([status, body.errors], [400, { file: ["takes more than 100 ms to render"] }]);
+    assert.deepEqual(events, [...Array(5).fill("ping"), "loop"]);
+    assert.deepEqual(await namesOf(id), []);
+  });
+
   test("may be as real brandings have them", async () => {
     const id = await newBranding("Real");
     await putAll(id, {
       "templates/layout.liquid": `{% if model.show_cancel? and !model.framed %}<a class="on" href="{{ model.cancel_url }}">
-        {% t Once = twice, javascript: is needed %}</a>{% assign online = "1" %}<input {% if online == "1" %}checked{% endif %}><noscript>Please enable JavaScript: now</noscript>
+        {% t Once = twice, javascript: is needed %}</a>{% endif %}{% assign online = "1" %}<input {% if online == "1" %}checked{% endif %}><noscript>Please enable JavaScript: now</noscript>
         <form autocomplete="on" method="post" data-toggle="#on" style="display: none"><img src="{{ images.a.svg }}"></form>`,
       "locales/da_DK/LC_MESSAGES/branding.po":
         'msgid "on sale = half"\nmsgstr "<b>Kun</b> on sale = halv, javascript: ja"',

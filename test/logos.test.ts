@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Client, startApp, type TestAccount, type TestApp } from "./support/app.ts";
-import { form, gif, jpeg, png, pngOf, svg, webp } from "./support/files.ts";
+import { claiming, form, gif, jpeg, png, pngOf, svg, webp } from "./support/files.ts";
 import { basic } from "./support/raw.ts";
 
 let app: TestApp;
@@ -82,6 +82,8 @@ describe("a logo", () => {
     }
     const large = await put(Buffer.concat([png, Buffer.alloc(524_288)]));
     assert.deepEqual([large.status, large.body.errors], [400, { file: ["is too large"] }]);
+    const claims = await put(claiming.png(30_000, 30_000));
+    assert.deepEqual([claims.status, claims.body.errors], [400, { file: ["is too large"] }]);
     const missing = await shop.owner("PUT", "/account/logo", { body: { logo_type: "mobilepay" } });
     assert.deepEqual([missing.status, missing.body.errors], [400, { file: ["is missing"] }]);
     assert.deepEqual((await logo()).bytes, gif);

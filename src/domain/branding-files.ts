@@ -1,7 +1,7 @@
 // The files of a branding: how they may be called, which kinds there are, and whether a file holds what its name says
 // (reference: resources, section 13; branding-templates).
 
-import { type ImageType, imageType } from "./images.ts";
+import { hasTooManyPixels, type ImageType, imageType } from "./images.ts";
 import { scriptIn, scriptInJson, scriptInTemplate, scriptInText } from "./script.ts";
 
 /** All files of a branding together stay below this (reference: "under 1 MB"). */
@@ -55,10 +55,18 @@ const image = (name: RegExp, mime: ImageType, what: string): Kind => ({
   holds: (bytes) => imageType(bytes) === mime,
 });
 
+// A branding's settings are a list of names and values.
+const json_depth_max = 20;
+
+const isShallow = (value: unknown, depth = 1): boolean =>
+  typeof value !== "object" ||
+  value === null ||
+  (depth <= json_depth_max && Object.values(value).every((member) => isShallow(member, depth + 1)));
+
 function isJsonObject(bytes: Buffer): boolean {
   try {
     const value: unknown = JSON.parse(textOf(bytes) ?? "");
-    return typeof value === "object" && value !== null && !Array.isArray(value);
+    return typeof value === "object" && value !== null && !Array.isArray(value) && isShallow(value);
   } catch {
     return false;
   }
@@ -105,7 +113,7 @@ const kinds: readonly Kind[] = [
   {
     name: /^config\.json$/,
     mime: "application/json",
-    what: "a JSON object",
+    what: `a JSON object, at most ${json_depth_max} deep`,
     holds: isJsonObject,
     script: scriptInJson,
   },
@@ -128,6 +136,9 @@ const kinds: readonly Kind[] = [
   svg,
 ];
 
+/** As other templates include it: `form/card` for `templates/form/card.liquid`. Null for what is no template. */
+export const templateName = (name: string): string | null => /^(?:templates\/)?(.+)\.liquid$/i.exec(name)?.[1] ?? null;
+
 const kindOf = (name: string): Kind | undefined => kinds.find((kind) => kind.name.test(name));
 
 export const mimeOf = (name: string): string => kindOf(name)?.mime ?? "application/octet-stream";
@@ -138,6 +149,7 @@ export function whyNot(name: string, bytes: Buffer): string | null {
   if (kind === undefined)
     return "a branding takes Liquid templates, stylesheets, images, gettext locales, config.json and VERSION";
   if (!kind.holds(bytes)) return `the file is not ${kind.what}`;
+  if (hasTooManyPixels(bytes)) return "the image has more than 16 megapixels";
   return scriptOf(kind, bytes);
 }
 

@@ -185,7 +185,7 @@ const files = [
   }),
   put("/brandings/:id/*resource_name", {
     summary: "Put a file into a branding, or another one in its place",
-    description: `${about_names} Liquid templates, stylesheets, images, gettext locales, \`config.json\` and \`VERSION\`, below 1 MB together, are taken; script is not.`,
+    description: `${about_names} Liquid templates, stylesheets, images, gettext locales, \`config.json\` and \`VERSION\`, below 1 MB together, are taken; script is not. A template is read and rendered once, on a sample: one that is not Liquid, takes more than 100 ms or makes more than 512 kB is refused.`,
     scope: "merchant",
     file: true,
     input: Type.Object({}),

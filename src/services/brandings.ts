@@ -2,7 +2,7 @@
 // of them as its default.
 
 import { createHash } from "node:crypto";
-import { branding_bytes_max, branding_files_max, whyNot } from "../domain/branding-files.ts";
+import { branding_bytes_max, branding_files_max, templateName, whyNot } from "../domain/branding-files.ts";
 import { notFound, Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import {
@@ -17,6 +17,7 @@ import {
   insertBranding,
   lockBranding,
   otherFiles,
+  otherTemplates,
   readFile,
   renameBranding,
   writeFile,
@@ -25,6 +26,7 @@ import { accountById, type Db, lockAccount, updateSettings } from "../storage/di
 import { activity, differences } from "./activity.ts";
 import { changing, conflict, inOneCommit } from "./changing.ts";
 import type { Actor, Services } from "./services.ts";
+import { samplePage } from "./template-sample.ts";
 
 // A shop has a few, with copies to try things on.
 const brandings_max = 100;
@@ -169,12 +171,14 @@ const fileChanges = (name: string, before: Buffer | null, after: Buffer | null) 
 
 /**
  * Puts a file into a branding, or another one in its place. Throws 415 for a kind that is not taken, for content that is not
- * what the name says, and for script; 413 where the files together would be too large; 400 where they would be too many.
+ * what the name says, and for script; 413 where the files together would be too large; 400 where they would be too many, and
+ * for a template that is not Liquid or cannot be rendered within the limits.
  */
 export async function putFile(services: Services, actor: Actor, key: FileKey, bytes: Buffer): Promise<number> {
   const why = whyNot(key.name, bytes);
   if (why !== null) throw new Refused("media_type", null, { message: `Unsupported media type: ${why}` });
   if (bytes.length >= branding_bytes_max) throw tooLarge();
+  await tryTemplate(services, key, bytes);
   return inOneCommit(services, actor, {
     work: async (db) => {
       await locked(db, key);
@@ -190,6 +194,16 @@ export async function putFile(services: Services, actor: Actor, key: FileKey, by
     },
     target,
   });
+}
+
+/** Renders it once, with what it includes as far as that is there. Throws 400 for what is no template, or too much of one. */
+async function tryTemplate({ pool, templates }: Services, key: FileKey, bytes: Buffer): Promise<void> {
+  const name = templateName(key.name);
+  if (name === null) return;
+  const files = { ...(await otherTemplates(pool, key)), [key.name]: bytes };
+  const sources = Object.entries(files).map(([file, source]) => [templateName(file) ?? file, source.toString("utf8")]);
+  const rendered = await templates.render(samplePage(name, Object.fromEntries(sources)));
+  if ("why" in rendered) throw new Refused("validation", { file: [rendered.why] });
 }
 
 const tooLarge = (): Refused =>

@@ -1,7 +1,7 @@
 // An account's logos (reference: resources, section 4). The payment window shows one, MobilePay's app another.
 
 import { logoMime } from "../domain/branding-files.ts";
-import { pngSize } from "../domain/images.ts";
+import { hasTooManyPixels, pngSize } from "../domain/images.ts";
 import { Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import type { Db } from "../storage/directory.ts";
@@ -30,7 +30,7 @@ export async function findLogo({ pool }: Services, key: LogoKey): Promise<{ byte
 
 /** What is wrong with it; null when nothing is. */
 function complaint(type: LogoKey["type"], bytes: Buffer): string | null {
-  if (bytes.length > logo_bytes_max) return "is too large";
+  if (bytes.length > logo_bytes_max || hasTooManyPixels(bytes)) return "is too large";
   if (type === "payment_window") return logoMime(bytes) === null ? "is not a PNG, JPEG, GIF or SVG image" : null;
   const size = pngSize(bytes);
   const fits = size?.width === mobilepay_size && size.height === mobilepay_size;

@@ -12,6 +12,7 @@ import type { Health } from "./health.ts";
 import type { MailWay } from "./mails.ts";
 import type { Addresses } from "./present.ts";
 import type { Seal } from "./seal.ts";
+import type { Templates } from "./templates.ts";
 
 export type Log = {
   readonly info: (data: object, message: string) => void;
@@ -34,6 +35,8 @@ export type Services = {
   readonly health: Health;
   /** What accounts may be on; the first is where they begin. */
   readonly plans: Plans;
+  /** Renders what merchants upload, to try it. */
+  readonly templates: Templates;
   /** The process that asks acquirers, as `operations.runner` names it. */
   readonly process_id: () => number;
   /** Operations that this process is asking about right now: the worker leaves them alone. */

@@ -156,6 +156,16 @@ export async function otherFiles(
   return rows[0] ?? { count: 0, bytes: 0 };
 }
 
+/** The other Liquid templates of the branding, by their names. */
+export async function otherTemplates(db: Db, { account_id, id, name }: FileKey): Promise<Record<string, Buffer>> {
+  const { rows } = await db.query<{ name: string; data: Buffer }>(
+    `SELECT name, data FROM branding_files
+     WHERE bucket = $1 AND account_id = $2 AND branding_id = $3 AND name <> $4 AND lower(name) LIKE '%.liquid'`,
+    [bucketOf(account_id), account_id, id, name],
+  );
+  return Object.fromEntries(rows.map((row) => [row.name, row.data]));
+}
+
 /** A file of that name is replaced. */
 export async function writeFile(db: Db, { account_id, id, name }: FileKey, data: Buffer): Promise<void> {
   await db.query(

@@ -1,0 +1,35 @@
+// What is asked of the process that renders templates, and what it answers. On its own, because who asks must not load
+// what renders.
+
+export type Page = {
+  /** Which of the templates is shown. */
+  readonly name: string;
+  /** Sources by name, without folder and ending: `form/card`. What a page includes and is not here is nothing. */
+  readonly templates: Readonly<Record<string, string>>;
+  /** What the window tells of the payment. It is escaped for HTML on its way in: shops and shoppers say it. */
+  readonly model: Readonly<Record<string, unknown>>;
+  /** The branding's own settings; they may hold markup. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Addresses by file name: `question-circle.svg`. */
+  readonly images: Readonly<Record<string, string>>;
+  /** By the English text, as `{% t %}` has it. */
+  readonly translations: Readonly<Record<string, string>>;
+};
+
+/** The page, or why there is none, in words that follow "the file". */
+export type Rendered = { readonly html: string } | { readonly why: string };
+
+/** In characters. The published branding's largest page is a tenth of it. */
+export const html_max = 512 * 1024;
+/** What a page may take of a processor. */
+export const cpu_ms_max = 100;
+/** What it may take by the clock: on a busy machine an honest page has to wait for its turn. */
+export const clock_ms_max = 500;
+
+/** Why a page was not finished. */
+export const too = {
+  slow: `takes more than ${cpu_ms_max} ms to render`,
+  large: `makes a page of more than ${html_max / 1024} kB`,
+  greedy: "needs too much memory to render",
+  deep: "is nested too deeply, or includes itself",
+} as const;
