@@ -13,6 +13,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -35,6 +36,7 @@ after(async () => {
     if (isAlive(pid)) process.kill(pid, "SIGQUIT");
     await untilGone(pid);
   }
+  rmSync(join(folder, "program"), { recursive: true, force: true });
   putAway(folder);
 });
 

@@ -21,9 +21,9 @@ const answer_max_ms = 5_000;
 const shop_count = 10;
 const told_complaints_max = 20;
 
-/** In no error's body may these be found again. */
-const card_number = "4571736000000075";
-const secrets = [card_number, "45717360000000751234", "correct horse battery staple"];
+/** In no error's body may these be found again. The number is nobody else's: test/sweep.ts knows who stores it. */
+const card_number = "4571736000007773";
+const secrets = [card_number, "45717360000077731234", "correct horse battery staple"];
 
 // biome-ignore lint/suspicious/noExplicitAny: the OpenAPI document is walked as the JSON that it is
 type Json = any;

@@ -75,6 +75,23 @@ test("at a terminal a request is one readable line, without its query", () => {
   assert.equal(text(), "POST   /payments/7/capture 200 12.3 ms\nCreating the database\n");
 });
 
+test("a long text takes no longer than its length allows: nobody stops the program with a path", () => {
+  const { log } = listen(jsonLog);
+  const took = (length: number): number => {
+    const began = performance.now();
+    for (const letter of ["x", "9", "a://", "%00", "a?"]) {
+      const text = letter.repeat(length / letter.length);
+      log.request({ ...line, path: `/${text}` });
+      log.warn({ text }, text);
+    }
+    return performance.now() - began;
+  };
+  took(1_000);
+  const [short, long] = [took(20_000), took(200_000)];
+  // Ten times the length; the square would be a hundred times.
+  assert.ok(long < 40 * Math.max(short, 5), `${short.toFixed(1)} ms, then ${long.toFixed(1)} ms`);
+});
+
 test("warnings and errors say what happened, whatever they are given", () => {
   for (const make of [jsonLog, readableLog]) {
     const { log, text } = listen(make);

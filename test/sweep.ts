@@ -27,7 +27,12 @@ const told_max = 20;
 
 export type Swept = { readonly complaints: readonly string[]; readonly told: string };
 
-type Found = { readonly what: string; readonly place: string; readonly near: string };
+type Found = {
+  readonly what: string;
+  readonly place: string;
+  readonly near: string;
+  readonly number?: string | undefined;
+};
 
 /** Card numbers are not repeated, not even those of tests. */
 const masked = (text: string): string =>
@@ -64,58 +69,58 @@ const { numbers, cvds } = sentByTests();
 
 const digit_runs = /\d(?:[ -]?\d){12,}/g;
 const card_like = /^\d{13,19}$|^\d{4}([ -])(?:\d{4}\1){2,3}\d{1,7}$/;
-const hex_runs = /[0-9a-fA-F]{26,}/g;
-const base64_runs = /[0-9A-Za-z+/_-]{18,}/g;
-// Thirteen digits and more look so, wherever their text was cut into groups: only these are worth the other alignments.
-const digits_in_hex = /(?:3[0-9]){12}/;
-const digits_in_base64 = /(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){3}/;
+// Thirteen digits and more look so, wherever they were cut into groups.
+const digits_in_hex = /(?:3[0-9]){12,}/g;
+const digits_in_base64 = /(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){3,}/g;
 const cvd_named = /(?:\b|_)(?:cvd|cvv2?|cvc2?|csc|security[_ -]?code)(?:%22|%5D|["'\]\\\s:=]){1,8}(\d{3,4})(?!\d)/gi;
-const cvd_quoted = /(["']+)(\d{3,4})\1/g;
+// How long a body was is written alike, in the request log's headers.
+const cvd_quoted = /(?<!content-length["']{1,2}:)(["']+)(\d{3,4})\1/gi;
 
-type Heard = (what: string, at: number) => void;
+type Heard = (heard: { readonly what: string; readonly at: number; readonly number?: string }) => void;
 
-/** Looks at a readable text, and through hexadecimal and base64 within it. */
-function look(text: string, heard: Heard, depth = 0): void {
-  const form = depth === 0 ? "" : " in hexadecimal or base64";
-  for (const { 0: run, index } of text.matchAll(digit_runs)) {
-    const digits = run.replaceAll(/[ -]/g, "");
-    const known = [...numbers].find((number) => digits.includes(number));
-    if (known !== undefined)
-      heard(known === planted ? `planted${form}` : `the number of a card of the tests${form}`, index);
-    else if (card_like.test(run) && isCardNumber(digits) && standsAlone(text, index, run))
-      heard(`what looks like a card's number${form}`, index);
+/** Looks at a text, and at what stands in it in hexadecimal or base64. */
+function look(text: string, heard: Heard): void {
+  lookForNumbers(text, heard);
+  for (const { 0: run, index: at } of text.matchAll(digits_in_hex))
+    lookForNumbers(Buffer.from(run, "hex").toString("latin1"), (one) =>
+      heard({ ...one, at, what: `${one.what} in hexadecimal` }),
+    );
+  for (const { 0: run, index: at } of text.matchAll(digits_in_base64)) {
+    // The first and the last digits may share their groups with something else.
+    const whole = text.slice(Math.max(0, at - 4), at + run.length + 4);
+    lookForNumbers(Buffer.from(whole, "base64").toString("latin1"), (one) =>
+      heard({ ...one, at, what: `${one.what} in base64` }),
+    );
   }
-  for (const { 1: cvd, index } of text.matchAll(cvd_named))
-    heard(cvd === planted_cvd ? "planted CVD" : `a CVD${form}`, index);
-  for (const { 2: cvd = "", index } of text.matchAll(cvd_quoted))
-    if (cvds.has(cvd)) heard(`a CVD of the tests${form}`, index);
-  if (depth > 0) return;
-  const encodings = [
-    { encoding: "hex", runs: hex_runs, digits: digits_in_hex, alignments: [1] },
-    { encoding: "base64", runs: base64_runs, digits: digits_in_base64, alignments: [1, 2, 3] },
-  ] as const;
-  for (const { encoding, runs, digits, alignments } of encodings)
-    for (const { 0: run, index } of text.matchAll(runs))
-      for (const start of [0, ...(digits.test(run) ? alignments : [])])
-        look(Buffer.from(run.slice(start), encoding).toString("latin1"), (what) => heard(what, index), 1);
+  for (const { 1: cvd, index: at } of text.matchAll(cvd_named))
+    heard({ what: cvd === planted_cvd ? "planted CVD" : "a CVD", at });
+  for (const { 2: cvd = "", index: at } of text.matchAll(cvd_quoted))
+    if (cvds.has(cvd)) heard({ what: "a CVD of the tests", at });
 }
 
-/** Not within a word or a longer number: those of keys and checksums are many, and chance makes some look right. */
+function lookForNumbers(text: string, heard: Heard): void {
+  for (const { 0: run, index: at } of text.matchAll(digit_runs)) {
+    const digits = run.replaceAll(/[ -]/g, "");
+    const number = [...numbers].find((one) => digits.includes(one));
+    if (number !== undefined)
+      heard({ what: number === planted ? "planted" : "the number of a card of the tests", at, number });
+    else if (card_like.test(run) && isCardNumber(digits) && standsAlone(text, at, run))
+      heard({ what: "what looks like a card's number", at, number: digits });
+  }
+}
+
+/** Not within a word or a longer number: keys and checksums are many, and chance makes some of their digits look right. */
 const standsAlone = (text: string, index: number, run: string): boolean =>
   !/[0-9A-Za-z_.-]/.test(text[index - 1] ?? "") && !/[0-9A-Za-z_.-]/.test(text[index + run.length] ?? "");
 
 // ---- where ----
 
-/** Stretches that can be read, long enough to hold something. */
-const readable = /[\x20-\x7e]{6,}/g;
-
 const nearby = (text: string, at: number): string => masked(text.slice(Math.max(0, at - 60), at + 60));
 
 type Note = (found: Found) => void;
 
-function lookAtBytes(bytes: Buffer, place: string, note: Note): void {
-  for (const [text] of bytes.toString("latin1").matchAll(readable))
-    look(text, (what, at) => note({ what, place, near: nearby(text, at) }));
+function lookAtText(text: string, place: string, note: Note): void {
+  look(text, ({ what, at, number }) => note({ what, place, number, near: nearby(text, at) }));
 }
 
 function lookAtFile(file: string, place: string, note: Note): number {
@@ -125,7 +130,7 @@ function lookAtFile(file: string, place: string, note: Note): number {
   try {
     for (;;) {
       const count = readSync(handle, buffer, 0, buffer.length, position);
-      lookAtBytes(buffer.subarray(0, count), place, note);
+      lookAtText(buffer.toString("latin1", 0, count), place, note);
       if (count < piece_bytes) return position + count;
       position += count - overlap_bytes;
     }
@@ -154,7 +159,7 @@ function sweepFolder(folder: string, note: Note): number {
     bytes += content.length;
     if (seen.get(catalog)?.equals(content)) continue;
     if (!seen.has(catalog)) seen.set(catalog, content);
-    lookAtBytes(content, place, note);
+    lookAtText(content.toString("latin1"), place, note);
   }
   return bytes;
 }
@@ -188,8 +193,7 @@ async function sweepRows(url: string, note: Note): Promise<number> {
       for (const table of tables) {
         const { rows } = await db.query<{ row: string }>(`SELECT row_to_json(r)::text AS row FROM ${table.name} r`);
         count += rows.length;
-        for (const { row } of rows)
-          look(row, (what, at) => note({ what, place: `a row of ${table.name} in ${name}`, near: nearby(row, at) }));
+        for (const { row } of rows) lookAtText(row, `a row of ${table.name} in ${name}`, note);
       }
     });
   return count;
@@ -213,7 +217,12 @@ async function plant(url: string, kept: string): Promise<void> {
 // ---- the verdict ----
 
 /** Tests that store a number on purpose: which, why, and where alone it may be. */
-const exceptions: readonly { readonly why: string; readonly is: (found: Found) => boolean }[] = [];
+const exceptions: readonly { readonly why: string; readonly is: (found: Found) => boolean }[] = [
+  {
+    why: "the fuzz names things after a card: what is free text to us (a name, a key) is stored as it was sent",
+    is: ({ number, place }) => number === "4571736000007773" && /^a row of |^postgres\/(base|pg_wal)\//.test(place),
+  },
+];
 
 type Run = {
   readonly url: string;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp as start } from "../../src/app.ts";
 import { type Config, readConfig } from "../../src/config.ts";
-import type { Log } from "../../src/log.ts";
+import { jsonLog, type Log } from "../../src/log.ts";
 import { ulid } from "../../src/services/ids.ts";
 import { keepText, putAway } from "./kept.ts";
 import { testDatabase } from "./postgres.ts";
@@ -52,6 +52,7 @@ export type TestApp = {
   readonly newAccount: () => Promise<TestAccount>;
   /** Lets time pass for the application. */
   readonly advance: (seconds: number) => void;
+  /** What was to be logged, with what the real log then hides. */
   readonly log: readonly string[];
   readonly stop: () => Promise<void>;
 };
@@ -73,13 +74,24 @@ export async function startApp({ settings, simulator_latency_ms, beside }: Optio
     ...settings,
   };
   const lines: string[] = [];
-  const keep = (level: string) => (data: object, message: string) =>
-    void lines.push(JSON.stringify({ level, message, ...data }));
+  let written = "";
+  const real = jsonLog({
+    write: (text) => {
+      written += text;
+    },
+  });
+  const keep = (level: "info" | "warn" | "error") => (data: object, message: string) => {
+    lines.push(JSON.stringify({ level, message, ...data }));
+    real[level](data, message);
+  };
   const log: Log = {
     info: keep("info"),
     warn: keep("warn"),
     error: keep("error"),
-    request: (line) => void lines.push(JSON.stringify(line)),
+    request: (line) => {
+      lines.push(JSON.stringify(line));
+      real.request(line);
+    },
   };
   const app = await start({ config, database_url: database.url, log, simulator_latency_ms });
   const url = app.addresses.api_url;
@@ -122,7 +134,7 @@ export async function startApp({ settings, simulator_latency_ms, beside }: Optio
     async stop() {
       await app.stop();
       await database.drop();
-      keepText("app.log", lines.join("\n"));
+      keepText("app.log", written);
       if (beside === undefined) putAway(folder);
     },
   };

@@ -104,6 +104,7 @@ async function acquirers({ say, contract }: Talk): Promise<void> {
     const given = parameters.map(({ name, type }) => [name, values[String(type)]]);
     const body = Object.fromEntries(given);
     if (path.endsWith("/clearhaus")) body.api_key = "";
+    if (path.endsWith("/swish")) body.cryptography_key_id = await newKey(say);
     if (path.includes("/mobilepay")) delete body.delivery_limited_to;
     // Whoever else is active would be asked in its place.
     if (!path.endsWith("/clearhaus")) body.active = false;
@@ -111,6 +112,12 @@ async function acquirers({ say, contract }: Talk): Promise<void> {
   }
   await say("GET /acquirers", 200);
   await say("POST /acquirers/{acquirer}/test", 200, { of: ["clearhaus"] });
+}
+
+/** Swish signs with a key of the account's own. */
+async function newKey(say: Talk["say"]): Promise<number> {
+  const body = { type: "ec", curve: "prime256v1", short_description: "Swish" };
+  return (await say("POST /cryptography/keys", 201, { body })).id;
 }
 
 async function payments({ app, say, callback_url }: Talk): Promise<void> {
