@@ -90,8 +90,18 @@ function send(
   });
 }
 
-const refused = (message: string, errors: object = { body: ["is invalid"] }, error_code = "malformed_request") => ({
-  ...{ message, errors, error_code },
+/** The word that goes with what is said. */
+const codeOf = (message: string): string =>
+  message.startsWith("Unsupported")
+    ? "media_type"
+    : message.startsWith("Request body")
+      ? "body_too_large"
+      : message.startsWith("Validation")
+        ? "validation"
+        : "malformed_request";
+
+const refused = (message: string, errors: object = { body: ["is invalid"] }) => ({
+  ...{ message, errors, error_code: codeOf(message) },
 });
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
@@ -170,7 +180,7 @@ test("an unknown content type or a compressed body is 415, and too large comes f
   ]) {
     const { status, body } = await send("a=1", { type });
     assert.equal(status, 415, type);
-    assert.deepEqual(body, refused("Unsupported media type", null as never, "media_type"));
+    assert.deepEqual(body, refused("Unsupported media type", null as never));
   }
   for (const encoding of ["gzip", "br", "gzip, identity"]) {
     assert.equal((await send("a=1", { headers: { "Content-Encoding": encoding } })).status, 415);
@@ -184,7 +194,7 @@ test("10 MB are refused with an answer that a client gets to read, whole and in 
     for (const chunked of [false, true]) {
       const { status, body } = await send(Buffer.alloc(10 * 1024 * 1024, 0x61), { type, chunked });
       assert.equal(status, 413);
-      assert.deepEqual(body, refused("Request body too large", null as never, "body_too_large"));
+      assert.deepEqual(body, refused("Request body too large", null as never));
     }
   }
   const most = await send(`a=${"b".repeat(body_bytes_max - 2)}`);

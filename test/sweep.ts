@@ -219,7 +219,7 @@ async function plant(url: string, kept: string): Promise<void> {
 /** Tests that store a number on purpose: which, why, and where alone it may be. */
 const exceptions: readonly { readonly why: string; readonly is: (found: Found) => boolean }[] = [
   {
-    why: "the fuzz names things after a card: what is free text to us (a name, a key) is stored as it was sent",
+    why: "the fuzz, and the request log's test, name things after a card: what is free text to us (a name, a key) is stored as sent",
     is: ({ number, place }) => number === "4571736000007773" && /^a row of |^postgres\/(base|pg_wal)\//.test(place),
   },
 ];
