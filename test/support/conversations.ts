@@ -270,6 +270,45 @@ const about: Conversation = async ({ say }) => {
   await say("GET", "/nowhere");
 };
 
+const plans: Conversation = async ({ say, ask }) => {
+  await say("GET", "/plans");
+  await ask("GET", "/account/plan");
+  await ask("PUT", "/account/plan", { body: { plan: "small" } });
+  await say("POST", "/payouts", { body: { order_id: "golden-plan", currency: "DKK" } });
+  await ask("PUT", "/account/plan", { body: { plan: "unlimited" } });
+  await ask("PUT", "/account/plan", { body: { plan: "enormous" } });
+};
+
+const exported: Conversation = async ({ say, ask, remember, until }) => {
+  await say("POST", "/payments", { body: { order_id: "golden-csv", currency: "DKK", variables: { note: "=1+1" } } });
+  const { id } = (await ask("POST", "/exports", { body: { resource: "payments", delimiter: ";" } })).body;
+  remember("export", id);
+  await until("/exports/{export}", ({ state }) => state === "ready");
+  await ask("GET", "/exports/{export}");
+  await ask("GET", "/exports/{export}/file");
+  await ask("GET", "/exports");
+  await ask("POST", "/exports", { body: { resource: "secrets" } });
+};
+
+const requests: Conversation = async ({ say, remember, until }) => {
+  const refused = await say("POST", "/payments", { body: { order_id: "x", currency: "DKK" } });
+  remember("request", refused.headers.get("x-request-id") ?? "");
+  await until("/requests/{request}", (body) => body?.request_body != null);
+  await say("GET", "/requests", { query: "?failed=true&method=POST&path=/payments" });
+  await say("GET", "/requests", { query: "?status=9" });
+};
+
+const users: Conversation = async ({ tell, remember }) => {
+  await tell("GET", "/user");
+  await tell("PATCH", "/user", { body: { name: "Ida Holm" } });
+  await tell("PATCH", "/user", { body: { password: "a longer one, still" } });
+  remember("session", (await tell("POST", "/sessions")).body.id);
+  await tell("DELETE", "/sessions/{session}");
+  await tell("PATCH", "/user/two-factor", { body: { code: "000000" } });
+  await tell("GET", "/access-requests");
+  await tell("PATCH", "/access-requests/{nobody}", { body: { granted: true } });
+};
+
 /** By the name of their file. */
 export const conversations: Readonly<Record<string, Conversation>> = {
   about,
@@ -281,11 +320,15 @@ export const conversations: Readonly<Record<string, Conversation>> = {
   callbacks,
   cards,
   cryptography,
+  exports: exported,
   fees,
   "fraud-rulesets": fraud_rulesets,
   "payment-method-priority": payment_method_priority,
   payments,
   payouts,
+  plans,
+  requests,
   "subscription-groups": groups,
   subscriptions,
+  users,
 };

@@ -3,6 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { versions } from "../../src/api/versions/index.ts";
+import { small, unlimited } from "../../src/domain/plans.ts";
 import { startApp, type TestAccount, type TestApp } from "./app.ts";
 import { conversations } from "./conversations.ts";
 import { Receiver } from "./receiver.ts";
@@ -17,7 +18,7 @@ export const allKept = (): string[] => readdirSync(folder).sort();
 
 /** Every conversation in every version, each with an account of its own: file name -> text. */
 export async function heldAnew(): Promise<ReadonlyMap<string, string>> {
-  const app = await startApp();
+  const app = await startApp({ settings: { plans: [unlimited, small] } });
   const nextShop = await shopsOf(app);
   const spokenIn = async (version: string) => {
     const receiver = await new Receiver().start();

@@ -12,6 +12,8 @@ export type Teller = {
   readonly say: Say;
   /** As the account's owner. */
   readonly ask: Say;
+  /** As that person, for her own things. */
+  readonly tell: Say;
   readonly remember: (name: string, value: string | number) => void;
   /** The header that sends callbacks to the shop's own server. */
   readonly told: Readonly<Record<string, string>>;
@@ -74,6 +76,7 @@ export async function transcript(conversation: Conversation, options: Options): 
     since: (wanted) => order.indexOf(version) >= order.indexOf(wanted),
     say: saying(shop.call, ""),
     ask: saying(shop.owner, "   (as the owner)"),
+    tell: saying(app.client(shop.email, shop.password), "   (as a person)"),
     remember: (name, value) => void names.set(name, String(value)),
     told,
     hear: async (count) => {
@@ -135,7 +138,7 @@ const id_names =
   "cryptography_key_id|ref";
 const folders =
   "payments|subscriptions|subscription-groups|cards|payouts|brandings|fraud-rulesets|keys|agreements|callbacks|activity|" +
-  "accounts|exports|requests|access-requests|users";
+  "accounts|exports|requests|access-requests|sessions|users";
 
 /** Replaces what is another in each run. Operations keep their numbers: they count from 1. */
 function maskFor({ app, receiver }: Pick<Options, "app" | "receiver">): (text: string) => string {
@@ -153,6 +156,9 @@ function maskFor({ app, receiver }: Pick<Options, "app" | "receiver">): (text: s
     [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<uuid>"],
     [/\b[0-9A-HJKMNP-TV-Z]{26}\b/g, "<ulid>"],
     [/[0-9a-z]{26}@shop\.example/g, "<e-mail>"],
+    [/("token": ?)"[^"<]+"/g, '$1"<token>"'],
+    [/("transactions_this_month": ?)\d+/g, "$1<count>"],
+    [/("month": ?)"\d{4}-\d\d"/g, '$1"<month>"'],
     [/(-----BEGIN [A-Z ]+-----)[\s\S]*?(-----END|…|$)/g, "$1 <base64> $2"],
     [/("hash": ?)"[^"]+"/g, '$1"<hash>"'],
     [/("(?:fingerprint|public_key)": ?)"[^"]+"/g, '$1"<key>"'],
