@@ -14,7 +14,7 @@ import { countDropped, createMetrics, metricsServer } from "./metrics.ts";
 import { callbackBody, spokenVersion } from "./resources/callback-body.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
 import { movableClock } from "./services/clock.ts";
-import { createDirectory } from "./services/directory.ts";
+import { createDirectory, type PasswordCost } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
 import { requestBook } from "./services/request-log.ts";
 import { openSeal } from "./services/sealing.ts";
@@ -55,6 +55,8 @@ type Options = {
   readonly log: AppLog;
   /** Waits that long in the simulator, so that faults can strike between question and answer. */
   readonly simulator_latency_ms?: number;
+  /** Less than a password deserves, for tests: no setting leads here. */
+  readonly password_cost?: PasswordCost;
 };
 
 // Connections to the database for all processes together, within what PostgreSQL allows by default (100) with room left
@@ -100,7 +102,8 @@ async function stopAll({ pools, leases, faces, works, running }: Parts): Promise
   await Promise.all(pools.map((pool) => pool.end()));
 }
 
-async function assemble({ config, database_url, log, simulator_latency_ms }: Options, parts: Parts): Promise<App> {
+async function assemble(options: Options, parts: Parts): Promise<App> {
+  const { config, database_url, log, simulator_latency_ms, password_cost } = options;
   const open = (name: string, max: number, settings?: string): pg.Pool => {
     const opened = createPool({ url: database_url, max, name, settings });
     parts.pools.push(opened);
@@ -125,7 +128,7 @@ async function assemble({ config, database_url, log, simulator_latency_ms }: Opt
     nextId: idSource(pool),
     clock,
     seal,
-    directory: createDirectory({ pool, seal, now: clock.now }),
+    directory: createDirectory({ pool, seal, now: clock.now, password_cost }),
     addresses,
     mail: config.smtp !== null ? "smtp" : config.mode === "start" ? "mailbox" : "none",
     simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),

@@ -143,6 +143,9 @@ test("under `serve` nobody signs up uninvited; the operator makes the first user
 
   assert.deepEqual([first_user.code, first_user.stderr], [0, ""]);
   assert.match(first_user.stdout, /^Created user \d+\.\n$/);
+  // OWASP's advice, which tests of other things do not take.
+  const [stored] = await query<{ password_hash: string }>(database.url, "SELECT password_hash FROM users");
+  assert.match(stored?.password_hash ?? "", /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   const [again, unnamed] = await Promise.all([makeUser("create", email, "Ida"), makeUser("create", email)]);
   const in_use = "No user was created: Validation error; email is already in use.\n";
   assert.deepEqual([again.code, again.stdout, again.stderr], [1, "", in_use]);

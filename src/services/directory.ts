@@ -61,7 +61,14 @@ export type Directory = {
 
 export const keyHash = (key: string): Buffer => hash("sha256", key, "buffer");
 
-export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal; now: () => Date }): Directory {
+type Parts = {
+  readonly pool: pg.Pool;
+  readonly seal: Seal;
+  readonly now: () => Date;
+  readonly password_cost?: PasswordCost | undefined;
+};
+
+export function createDirectory({ pool, seal, now, password_cost = owasp_cost }: Parts): Directory {
   const keys = remembering((hash: string) =>
     agreementByKeyHash(pool, Buffer.from(hash, "hex")).then((row) => (row === null ? null : toAgreement(row))),
   );
@@ -85,7 +92,7 @@ export function createDirectory({ pool, seal, now }: { pool: pg.Pool; seal: Seal
   const rulesets = remembering(
     (account_id: number): Promise<readonly FraudRuleset[]> => fraudRulesetsOf(pool, account_id),
   );
-  const passwords = passwordProofs();
+  const passwords = passwordProofs(password_cost);
 
   return {
     byKey: (key) => keys.get(hash("sha256", key)),
@@ -145,17 +152,21 @@ function remembering<Key, Value>(ask: (key: Key) => Promise<Value>) {
   };
 }
 
-// OWASP's advice for argon2id: 19 MiB, 2 passes, 1 lane.
-const argon2_options = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+/** Of argon2id: KiB of memory, and how often it is gone through. */
+export type PasswordCost = { readonly memoryCost: number; readonly timeCost: number };
+
+// OWASP's advice: 19 MiB, 2 passes, 1 lane.
+const owasp_cost: PasswordCost = { memoryCost: 19_456, timeCost: 2 };
 
 /** argon2id, at most two at once; a proof is a hash keyed with this process's own secret. */
-function passwordProofs() {
+function passwordProofs(cost: PasswordCost) {
+  const options = { ...cost, parallelism: 1 };
   const secret = randomBytes(32);
   const proofs = new Map<string, number>();
   const under_way = new Map<string, Promise<boolean>>();
   const limited = limiter({ at_once_max: hashes_at_once_max, waiting_max: hashes_waiting_max, retry_after_s: 1 });
   // Checked for unknown e-mails, so that they take as long as known ones.
-  const decoy = argon2Hash(randomBytes(16).toString("hex"), argon2_options);
+  const decoy = argon2Hash(randomBytes(16).toString("hex"), options);
 
   async function verify(hash: string | null, password: string, proof: string): Promise<boolean> {
     const correct = await limited(async () => argon2Verify(hash ?? (await decoy), password));
@@ -166,7 +177,7 @@ function passwordProofs() {
   }
 
   return {
-    hash: (password: string) => limited(() => argon2Hash(password, argon2_options)),
+    hash: (password: string) => limited(() => argon2Hash(password, options)),
     check(hash: string | null, password: string): Promise<boolean> {
       const proof = createHmac("sha256", secret).update(`${hash}\n${password}`).digest("hex");
       if ((proofs.get(proof) ?? 0) > performance.now()) return Promise.resolve(true);

@@ -64,6 +64,9 @@ type Options = {
   readonly beside?: TestApp;
 };
 
+// A proof of a password would else take longer than most tests; serve.test.ts shows that real programs take theirs.
+const password_cost = { memoryCost: 64, timeCost: 1 };
+
 export async function startApp({ settings, simulator_latency_ms, beside }: Options = {}): Promise<TestApp> {
   const folder = beside?.data_dir ?? mkdtempSync(join(tmpdir(), "coolpay-test-"));
   const database =
@@ -93,7 +96,7 @@ export async function startApp({ settings, simulator_latency_ms, beside }: Optio
       real.request(line);
     },
   };
-  const app = await start({ config, database_url: database.url, log, simulator_latency_ms });
+  const app = await start({ config, database_url: database.url, log, simulator_latency_ms, password_cost });
   const url = app.addresses.api_url;
   const client = (user: string, password: string, headers: Readonly<Record<string, string>> = {}): Client =>
     clientFor(url, { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`, ...headers });

@@ -21,6 +21,7 @@ const settings = {
   // Everything that was ever stored stays readable in the log, for the sweep.
   wal_keep_size: "1TB",
   wal_compression: "off",
+  wal_init_zero: "off",
   max_wal_size: "64GB",
   checkpoint_timeout: "1d",
   max_connections: "200",
