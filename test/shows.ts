@@ -70,6 +70,12 @@ export const shows: readonly Show[] = [
     command: ["npm", "test", "--", "docs"],
     keep: counts,
   },
+  {
+    issue: "B",
+    line: "Account A's key on every endpoint with account B's ids: 404 or 403, never 200; every permission taken away: 403 with the exact message; a test per rule of who may do what",
+    command: ["npm", "test", "--", "tenants", "permissions", "test/rules", "agreements"],
+    keep: /^(ok|FAILED) |passed, \d+ failed$/,
+  },
 ];
 
 const project = resolve(import.meta.dirname, "..");
