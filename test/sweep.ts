@@ -139,9 +139,12 @@ function lookAtFile(file: string, place: string, note: Note): number {
   }
 }
 
+/** Where there is room in a table, and which of its pages are whole: bytes that are numbers, and no rows. */
+const maps = /^\d+_(fsm|vm)$/;
+
 const filesIn = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !maps.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name));
 
 /** Every file, but those of PostgreSQL's own catalogs that no test has changed: they are as the template's. */
