@@ -38,7 +38,7 @@ async function post(path: string, body: object = {}, headers: Record<string, str
   return answer.body;
 }
 
-const erase = (path: string, headers: Record<string, string> = {}) => shop.call("POST", `${path}/erase`, { headers });
+const erase = (path: string, headers: Record<string, string> = {}) => shop.owner("POST", `${path}/erase`, { headers });
 
 /** A payment whose shopper stands everywhere, captured and told to the shop. */
 async function paid(): Promise<{ id: number; path: string; key: string }> {
@@ -164,7 +164,7 @@ describe("a payment that is erased on request", () => {
     const late = await shop.call("POST", `${unpaid}/authorize`, { body: { amount: 1000, card: card() } });
     assert.deepEqual([late.status, late.body.message], [400, wrong_state]);
     const other = await app.newAccount();
-    assert.equal((await other.call("POST", `${unpaid}/erase`)).status, 404);
+    assert.equal((await other.owner("POST", `${unpaid}/erase`)).status, 404);
   });
 
   test("subscriptions, cards and payouts too, but not while a customer uses them", async () => {

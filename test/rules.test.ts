@@ -124,6 +124,7 @@ describe("the permissions of a new account's agreements, all of them and no othe
     GET          /callbacks/:id
     GET          /requests
     GET          /requests/:id
+    GET          /exports
     GET          /exports/:id
     GET          /exports/:id/file`;
   const payment_window = `

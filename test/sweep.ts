@@ -74,7 +74,7 @@ const digits_in_hex = /(?:3[0-9]){12,}/g;
 const digits_in_base64 = /(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){3,}/g;
 const cvd_named = /(?:\b|_)(?:cvd|cvv2?|cvc2?|csc|security[_ -]?code)(?:%22|%5D|["'\]\\\s:=]){1,8}(\d{3,4})(?!\d)/gi;
 // How long a body was is written alike, in the request log's headers.
-const cvd_quoted = /(?<!content-length["']{1,2}:)(["']+)(\d{3,4})\1/gi;
+const cvd_quoted = /(?<!length["']{1,2}:\s?)(["']+)(\d{3,4})\1/gi;
 
 type Heard = (heard: { readonly what: string; readonly at: number; readonly number?: string }) => void;
 

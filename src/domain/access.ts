@@ -28,7 +28,8 @@ export type Agreement = {
   readonly ip_restriction: readonly { readonly address: string }[];
 };
 
-const money = /^\/(payments|subscriptions|cards|payouts)(\/|$)/;
+// Erasing cannot be undone: a shop's key does not need it.
+const money = /^\/(payments|subscriptions|cards|payouts)(\/(?!:id\/erase$)|$)/;
 const api_user_reads =
   /^\/(fees\/formulas(\/.*)?|brandings(\/.*)?|acquirers(\/.*)?|account|account\/private-key|ping|callbacks(\/:id)?|requests(\/:id)?|exports(\/.*)?)$/;
 
