@@ -30,7 +30,7 @@ const usage = `coolpay <command>
   accounts list [<after this id>]
              the merchants, 50 at a time, with what each has created this month
   accounts plan <id> <name>
-               puts an account on another plan of COOLPAY_PLANS
+             puts an account on another plan of COOLPAY_PLANS
   accounts suspend <id>, accounts resume <id>
              a suspended account reads, refunds and cancels, but does not charge
   key rotate   puts a new master key in front of the others; SIGHUP makes the serving processes use it
