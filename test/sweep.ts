@@ -138,6 +138,19 @@ function lookAtFile(file: string, place: string, note: Note): number {
   }
 }
 
+// A segment of PostgreSQL's log is made of pages, each with a header that would cut in two what goes on beyond it.
+const segments = /(^|\/)pg_wal\/[0-9A-F]{24}$/;
+const page_bytes = 8_192;
+const first_header_bytes = 40;
+const header_bytes = 24;
+
+function withoutHeaders(segment: Buffer): string {
+  let text = "";
+  for (let at = 0; at < segment.length; at += page_bytes)
+    text += segment.toString("latin1", at + (at === 0 ? first_header_bytes : header_bytes), at + page_bytes);
+  return text;
+}
+
 /** Where there is room in a table, and which of its pages are whole: bytes that are numbers, and no rows. */
 const maps = /^\d+_(fsm|vm)$/;
 
@@ -152,6 +165,12 @@ function sweepFolder(folder: string, note: Note): number {
   let bytes = 0;
   for (const file of filesIn(folder)) {
     const place = relative(folder, file);
+    if (segments.test(place)) {
+      const segment = readFileSync(file);
+      bytes += segment.length;
+      lookAtText(withoutHeaders(segment), place, note);
+      continue;
+    }
     const catalog = /\/base\/\d+\/(\d{1,5}(?:_\w+)?)$/.exec(file)?.[1];
     if (catalog === undefined) {
       bytes += lookAtFile(file, place, note);
@@ -263,7 +282,7 @@ function blindSpots(found: readonly Found[]): string[] {
   const wheres: Readonly<Record<string, RegExp>> = {
     "a row": /^a row of planted /,
     "a table's file": /(^|\/)base\/\d+\/\d+$/,
-    "the log": /(^|\/)pg_wal\/[0-9A-F]{24}$/,
+    "the log": segments,
     "a text file": new RegExp(`^${planted_file}$`),
   };
   return Object.entries(wheres).flatMap(([where, pattern]) => {
