@@ -47,7 +47,8 @@ const planted_cvd = "7351";
 const planted_forms: Readonly<Record<string, string>> = {
   plain: `"${planted}"`,
   spaced: planted.replaceAll(/(\d{4})(?=\d)/g, "$1 "),
-  base64: Buffer.from(`{"number":"${planted}"}`).toString("base64"),
+  base64: `"${Buffer.from(planted).toString("base64")}"`,
+  "base64 of more": Buffer.from(`{"number":"${planted}"}`).toString("base64"),
   hex: Buffer.from(planted).toString("hex"),
 };
 
@@ -86,8 +87,9 @@ function look(text: string, heard: Heard): void {
     );
   for (const { 0: run, index: at } of text.matchAll(digits_in_base64)) {
     // The first and the last digits may share their groups with something else.
-    const whole = text.slice(Math.max(0, at - 4), at + run.length + 4);
-    lookForNumbers(Buffer.from(whole, "base64").toString("latin1"), (one) =>
+    const [first = ""] = /[\w+/-]{4}$/.exec(text.slice(Math.max(0, at - 4), at)) ?? [];
+    const [last = ""] = /^[\w+/-]{0,4}/.exec(text.slice(at + run.length, at + run.length + 4)) ?? [];
+    lookForNumbers(Buffer.from(first + run + last, "base64").toString("latin1"), (one) =>
       heard({ ...one, at, what: `${one.what} in base64` }),
     );
   }
@@ -290,11 +292,11 @@ function blindSpots(found: readonly Found[]): string[] {
     const plain = here.filter(({ what }) => what === "planted").length;
     const hidden = here.filter(({ what }) => what.startsWith("planted in")).length;
     const cvd = here.filter(({ what }) => what === "planted CVD").length;
-    const seen = plain >= 2 && hidden >= 2 && cvd >= 1;
+    const seen = plain >= 2 && hidden >= 3 && cvd >= 1;
     return seen
       ? []
       : [
-          `blind: of what was planted in ${where} ${plain} of 2 plain, ${hidden} of 2 encoded and ${cvd} of 1 CVD were found`,
+          `blind: of what was planted in ${where} ${plain} of 2 plain, ${hidden} of 3 encoded and ${cvd} of 1 CVD were found`,
         ];
   });
 }
