@@ -47,7 +47,8 @@ const planted_cvd = "7351";
 const planted_forms: Readonly<Record<string, string>> = {
   plain: `"${planted}"`,
   spaced: planted.replaceAll(/(\d{4})(?=\d)/g, "$1 "),
-  base64: Buffer.from(`{"number":"${planted}"}`).toString("base64"),
+  base64: `"${Buffer.from(planted).toString("base64")}"`,
+  "base64 of more": Buffer.from(`{"number":"${planted}"}`).toString("base64"),
   hex: Buffer.from(planted).toString("hex"),
 };
 
@@ -87,8 +88,9 @@ function look(text: string, heard: Heard): void {
     );
   for (const { 0: run, index: at } of text.matchAll(digits_in_base64)) {
     // The first and the last digits may share their groups with something else.
-    const whole = text.slice(Math.max(0, at - 4), at + run.length + 4);
-    lookForNumbers(Buffer.from(whole, "base64").toString("latin1"), (one) =>
+    const [first = ""] = /[\w+/-]{4}$/.exec(text.slice(Math.max(0, at - 4), at)) ?? [];
+    const [last = ""] = /^[\w+/-]{0,4}/.exec(text.slice(at + run.length, at + run.length + 4)) ?? [];
+    lookForNumbers(Buffer.from(first + run + last, "base64").toString("latin1"), (one) =>
       heard({ ...one, at, what: `${one.what} in base64` }),
     );
   }
@@ -139,6 +141,19 @@ function lookAtFile(file: string, place: string, note: Note): number {
   }
 }
 
+// A segment of PostgreSQL's log is made of pages, each with a header that would cut in two what goes on beyond it.
+const segments = /(^|\/)pg_wal\/[0-9A-F]{24}$/;
+const page_bytes = 8_192;
+const first_header_bytes = 40;
+const header_bytes = 24;
+
+function withoutHeaders(segment: Buffer): string {
+  let text = "";
+  for (let at = 0; at < segment.length; at += page_bytes)
+    text += segment.toString("latin1", at + (at === 0 ? first_header_bytes : header_bytes), at + page_bytes);
+  return text;
+}
+
 /** Where there is room in a table, and which of its pages are whole: bytes that are numbers, and no rows. */
 const maps = /^\d+_(fsm|vm)$/;
 
@@ -153,6 +168,12 @@ function sweepFolder(folder: string, note: Note): number {
   let bytes = 0;
   for (const file of filesIn(folder)) {
     const place = relative(folder, file);
+    if (segments.test(place)) {
+      const segment = readFileSync(file);
+      bytes += segment.length;
+      lookAtText(withoutHeaders(segment), place, note);
+      continue;
+    }
     const catalog = /\/base\/\d+\/(\d{1,5}(?:_\w+)?)$/.exec(file)?.[1];
     if (catalog === undefined) {
       bytes += lookAtFile(file, place, note);
@@ -267,7 +288,7 @@ function blindSpots(found: readonly Found[]): string[] {
   const wheres: Readonly<Record<string, RegExp>> = {
     "a row": /^a row of planted /,
     "a table's file": /(^|\/)base\/\d+\/\d+$/,
-    "the log": /(^|\/)pg_wal\/[0-9A-F]{24}$/,
+    "the log": segments,
     "a text file": new RegExp(`^${planted_file}$`),
   };
   return Object.entries(wheres).flatMap(([where, pattern]) => {
@@ -275,11 +296,11 @@ function blindSpots(found: readonly Found[]): string[] {
     const plain = here.filter(({ what }) => what === "planted").length;
     const hidden = here.filter(({ what }) => what.startsWith("planted in")).length;
     const cvd = here.filter(({ what }) => what === "planted CVD").length;
-    const seen = plain >= 2 && hidden >= 2 && cvd >= 1;
+    const seen = plain >= 2 && hidden >= 3 && cvd >= 1;
     return seen
       ? []
       : [
-          `blind: of what was planted in ${where} ${plain} of 2 plain, ${hidden} of 2 encoded and ${cvd} of 1 CVD were found`,
+          `blind: of what was planted in ${where} ${plain} of 2 plain, ${hidden} of 3 encoded and ${cvd} of 1 CVD were found`,
         ];
   });
 }
