@@ -234,11 +234,14 @@ export function decide(
 }
 
 /** What can be done with it now; with an amount, of the smallest there is. */
-export const allowedOperations = (transaction: Pick<Transaction, "type" | "operations">): OperationType[] =>
-  (Object.keys(commands[transaction.type]) as OperationType[]).filter(
-    // A recurring payment begins with its operation: nobody asks for that later.
+export function allowedOperations(transaction: Pick<Transaction, "type" | "state" | "operations">): OperationType[] {
+  const { type, state } = transaction;
+  // Charging a subscription makes a payment, which begins with its operation: nobody asks for it later.
+  const own = (Object.keys(commands[type]) as OperationType[]).filter(
     (verb) => verb !== "recurring" && decide(transaction, verb, 1) === null,
   );
+  return type === "Subscription" && state === "active" ? ["recurring", ...own] : own;
+}
 
 /** State and totals of a transaction with these operations. Throws when they are impossible: a mistake of ours. */
 export function derive(type: TransactionType, operations: readonly Operation[]): Derived {

@@ -20,19 +20,25 @@ export const allKept = (): string[] => readdirSync(folder).sort();
 export async function heldAnew(): Promise<ReadonlyMap<string, string>> {
   const app = await startApp({ settings: { plans: [unlimited, small] } });
   const nextShop = await shopsOf(app);
+  const receivers: Receiver[] = [];
   const spokenIn = async (version: string) => {
     const receiver = await new Receiver().start();
+    receivers.push(receiver);
     const texts: [string, string][] = [];
     for (const [title, conversation] of Object.entries(conversations)) {
       const told = { app, shop: await nextShop(), receiver, version, title };
       texts.push([fileName(title, version), await transcript(conversation, told)]);
     }
-    receiver.stop();
     return texts;
   };
   try {
-    return new Map((await Promise.all(version_names.map(spokenIn))).flat());
+    // Each to its end, so that nobody speaks to an app that stops.
+    const told = await Promise.allSettled(version_names.map(spokenIn));
+    const failed = told.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return new Map(told.flatMap((one) => (one.status === "fulfilled" ? one.value : [])));
   } finally {
+    for (const receiver of receivers) receiver.stop();
     await app.stop();
   }
 }
