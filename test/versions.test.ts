@@ -232,6 +232,11 @@ describe("v11b over v10", () => {
       [400, { colour: ["is unknown"], "shipping[by]": ["is unknown"] }, "validation"],
     );
     assert.equal((await shop.call("POST", "/payments", { ...as("v10"), body })).status, 201);
+    const parts = new FormData();
+    parts.append("amount", "1");
+    parts.append("continueurl", new Blob(["https://shop.example"]), "a.txt");
+    const file = await shop.call("PUT", `/payments/${payment_id}/link`, { ...as("v11b"), body: parts });
+    assert.deepEqual([file.status, file.body.errors], [400, { continueurl: ["is unknown"] }], "a file, too");
     const query = await shop.call("GET", "/payments?colour=red&synchronized", as("v11b"));
     assert.deepEqual(query.body.errors, { colour: ["is unknown"], synchronized: ["is unknown"] });
 
@@ -253,6 +258,8 @@ describe("v11b over v10", () => {
     assert.deepEqual(await change("v10", { cart: "c-1", coupon: "SPRING" }), { cart: "c-1", coupon: "SPRING" });
     assert.deepEqual(await change("v11b", { cart: "c-2" }), { cart: "c-2", coupon: "SPRING" });
     assert.deepEqual(await change("v11b", { coupon: null, note: "gift" }), { cart: "c-2", note: "gift" });
+    assert.deepEqual(await change("v11b", { note: { a: 1, b: 2 } }), { cart: "c-2", note: { a: 1, b: 2 } });
+    assert.deepEqual(await change("v11b", { note: { b: null, c: 3 } }), { cart: "c-2", note: { a: 1, c: 3 } });
     const many = Object.fromEntries(Array.from({ length: 499 }, (_, i) => [`v${i}`, "x"]));
     const full = await shop.call("PATCH", path, { ...as("v11b"), body: { variables: many } });
     assert.deepEqual([full.status, full.body.errors], [400, { variables: ["is too large"] }]);
@@ -357,6 +364,37 @@ describe("v09 and v08", () => {
       );
     }
     assert.deepEqual(codes, { v10: "30100", v09: "30100", v08: "40000" });
+  });
+
+  test("the audit trail tells changes in the words of the version", async () => {
+    const made = await shop.call("POST", "/payments", { body: { order_id: "trail-1", currency: "DKK" } });
+    const path = `/payments/${made.body.id}`;
+    await shop.call("PATCH", path, { body: { deadline_at: "2031-01-01T00:00:00Z" } });
+    const link = { amount: 1, continue_url: "https://shop.example/ok" };
+    await shop.call("PUT", `${path}/link`, { body: link });
+    const card = { number: "1000000000000073", expiration: "3112", cvd: "208" };
+    await shop.call("POST", `${path}/authorize?synchronized`, { body: { amount: 100, card } });
+    const told: Record<string, object> = {};
+    for (const version of ["v11b", "v10", "v09", "v08"]) {
+      const query = `/activity?target_type=Payment&target_id=${made.body.id}&page_size=100`;
+      const { body } = await shop.owner("GET", query, as(version));
+      const changes = Object.assign({}, ...body.reverse().map((one: { changes: object }) => one.changes));
+      const { deadline_at, operation_status_code, link_continue_url, link_continueurl, link_moto } = changes;
+      told[version] = [
+        deadline_at?.[1],
+        operation_status_code?.[1],
+        link_continue_url?.[1],
+        link_continueurl?.[1],
+        link_moto,
+      ];
+    }
+    const [ok, moto] = ["https://shop.example/ok", [null, false]];
+    assert.deepEqual(told, {
+      v11b: ["2031-01-01T00:00:00.000Z", "30100", ok, undefined, moto],
+      v10: ["2031-01-01T00:00:00Z", "30100", ok, undefined, moto],
+      v09: ["2031-01-01T00:00:00Z", "30100", undefined, ok, undefined],
+      v08: [undefined, "40000", undefined, ok, undefined],
+    });
   });
 
   test("a callback in v08 is delivered by 2xx alone", async () => {

@@ -107,7 +107,8 @@ type Member = {
 const inside = (path: string, name: string): string => (path === "" ? name : `${path}[${name}]`);
 
 // What could not be a parameter (a card number, what every object has) is not repeated.
-const isWord = (name: string): boolean => /^[a-z_]\w{0,49}$/i.test(name) && !(name in {});
+export const shownName = (name: string): string =>
+  /^[a-z_]\w{0,49}$/i.test(name) && !(name in {}) ? name : "parameter";
 
 /** Notes each member that is not declared. */
 function unknownIn(
@@ -118,7 +119,7 @@ function unknownIn(
   const known = new Set([...Object.keys(properties), ...also]);
   return (given, errors) => {
     for (const name of Object.keys(given)) {
-      if (!known.has(name)) note(errors, inside(path, isWord(name) ? name : "parameter"), messages.unknown);
+      if (!known.has(name)) note(errors, inside(path, shownName(name)), messages.unknown);
     }
   };
 }

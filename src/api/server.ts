@@ -5,7 +5,7 @@
 
 import { METHODS } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { Refused } from "../domain/refusal.ts";
+import { type Fields, Refused } from "../domain/refusal.ts";
 import type { Actor, Services } from "../services/services.ts";
 import { type Answer, type Answering, answering, type Exchange, one, refuseRawRequest, written } from "./answer.ts";
 import { authenticate, authorize, type Caller, type Credentials } from "./authenticate.ts";
@@ -14,7 +14,7 @@ import type { AnyRequest, Endpoint, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
 import { isHttpUrl } from "./fields.ts";
 import { claimOf, createOnce, type Once } from "./idempotency.ts";
-import { messages } from "./input.ts";
+import { messages, shownName } from "./input.ts";
 import { createListener, type Transport } from "./listener.ts";
 import { acceptsJson } from "./negotiate.ts";
 import type { RequestLog } from "./request-log.ts";
@@ -257,7 +257,9 @@ function answered(
   const run = async (): Promise<Answer> => {
     const has_file = body.files.file !== undefined || (endpoint.file === "or_text" && value.file !== undefined);
     const no_file = endpoint.file === undefined || has_file ? null : { file: [messages.missing] };
-    if (errors !== null || no_file !== null) throw new Refused("validation", { ...errors, ...no_file });
+    const unknown = version.switches.refuse_unknown ? unknownFiles(endpoint, body.files) : null;
+    if (errors !== null || no_file !== null || unknown !== null)
+      throw new Refused("validation", { ...errors, ...no_file, ...unknown });
     if (endpoint.asynchronous && callback_url !== null && !isHttpUrl(callback_url)) {
       throw new Refused("validation", { "CoolPay-Callback-Url": ["is invalid"] });
     }
@@ -275,6 +277,12 @@ function answered(
       return reply === null ? null : written(spoken.lower(reply));
     },
   });
+}
+
+/** Parts with a file that the endpoint does not take; null: there are none. */
+function unknownFiles({ file }: Endpoint, files: Files): Fields | null {
+  const names = Object.keys(files).filter((name) => file === undefined || name !== "file");
+  return names.length === 0 ? null : Object.fromEntries(names.map((name) => [shownName(name), [messages.unknown]]));
 }
 
 function splitUrl(url: string): [string, string] {

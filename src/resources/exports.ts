@@ -87,7 +87,11 @@ const filtered: Readonly<Record<ExportResource, Filtered>> = {
 };
 
 const checks = new Map(
-  export_resources.map((resource) => [resource, compile(Type.Object(filtered[resource].fields), { nulls: false })]),
+  export_resources.map((resource) => {
+    const fields = Type.Object(filtered[resource].fields);
+    // A filter that is misspelled would be a file of everything.
+    return [resource, compile(fields, { nulls: false, closed: { also: [] } })];
+  }),
 );
 
 /** `date[month]` of a list is `filters[date][month]` here. */

@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import { get, patch, post } from "../api/endpoint.ts";
 import { amountField, date, flag, integer, list, onlyTrue, text } from "../api/fields.ts";
-import { SHOPSYSTEM, VARIABLES } from "../api/groups.ts";
+import { SHOPSYSTEM, THREEDS_V2, VARIABLES } from "../api/groups.ts";
 import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
@@ -69,7 +69,11 @@ const Create = Type.Object(
 );
 
 const Change = Type.Object(
-  { description: Type.Optional(description), ...addresses, ...variables, ...deadline_at, group_ids },
+  {
+    description: Type.Optional(description),
+    ...{ ...addresses, ...variables, ...deadline_at, group_ids },
+    threeds_v2: Type.Optional(THREEDS_V2),
+  },
   { examples: [{ variables: { customer: "c-881" } }] },
 );
 

@@ -13,6 +13,7 @@ import {
   VARIABLES,
 } from "../api/groups.ts";
 import { messages } from "../api/input.ts";
+import { isGroup } from "../api/params.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { Address, Body } from "../domain/transaction.ts";
 import { patchTransaction } from "../services/payments.ts";
@@ -92,10 +93,19 @@ export async function patched(
   return shown(request, await patchTransaction(services, actor, wanted));
 }
 
-/** RFC 7396 on one level: what is given replaces what there is, and null removes it. */
+/** Throws when they grow too large. */
 function merged(before: Body["variables"], given: Body["variables"]): Body["variables"] {
-  const all = Object.entries({ ...before, ...given }).filter(([, value]) => value !== null);
-  const variables = Object.fromEntries(all);
+  const variables = mergedInto(before, given);
   if (isLargeMap(variables)) throw new Refused("validation", { variables: [messages.too_large] });
   return variables;
+}
+
+/** RFC 7396: what is given replaces what there is, null removes, and objects are merged in turn. */
+function mergedInto(before: unknown, given: Body["variables"]): Body["variables"] {
+  const all = new Map(isGroup(before) ? Object.entries(before) : []);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === null) all.delete(name);
+    else all.set(name, isGroup(value) ? mergedInto(all.get(name), value) : value);
+  }
+  return Object.fromEntries(all);
 }

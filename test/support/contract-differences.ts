@@ -176,7 +176,7 @@ const parameters: readonly Difference[] = [
   {
     named: "Parameters that came after 2020 are taken",
     demanded_by: "resources.md, [later] in 7.5, 7.8 and section 8, CARD group; states.md section 4 (auto_capture_at)",
-    at: /^(PUT|POST) \/(payments|subscriptions|payouts)\b/,
+    at: /^(PUT|POST|PATCH) \/(payments|subscriptions|payouts)\b/,
     about:
       /^parameter (auto_capture_at|fee_vat|moto|card\[google_pay_token\]|vat_amount|threeds_v2|unscheduled|variables|description|due_date)$/,
     theirs: none,

@@ -265,7 +265,6 @@ const about: Conversation = async ({ say }) => {
   await say("GET", "/ping", { query: "?hello=world" });
   await say("POST", "/ping", { body: { hello: "world" } });
   await say("GET", "/versions");
-  await say("GET", "/currencies", { query: "?page_size=2" });
   await say("GET", "/changelog");
   await say("GET", "/nowhere");
 };

@@ -29,7 +29,7 @@ type Say = (method: string, path: string, sent?: Sent) => Promise<Answer>;
 export type Conversation = (teller: Teller) => Promise<void>;
 
 const order = ["v08", "v09", "v10", "v11b"];
-const headers_of_version = ["warning", "deprecation", "sunset"];
+const headers_of_version = ["coolpay-version", "warning", "deprecation", "sunset"];
 const deprecation_link = /(, )?<[^>]*>; rel="deprecation"/;
 // Too long for a reader, and no part of the contract.
 const text_max = 400;
@@ -84,8 +84,9 @@ export async function transcript(conversation: Conversation, options: Options): 
         async () => receiver.received.length >= heard_before + count && receiver.received,
         "a callback",
       );
-      for (const { path, raw } of all.slice(heard)) {
-        parts.push(masked(`callback to ${path}\n${pretty(JSON.parse(raw))}`));
+      for (const { path, raw, headers } of all.slice(heard)) {
+        const spoken = `CoolPay-API-Version: ${headers["coolpay-api-version"]}`;
+        parts.push(masked(`callback to ${path}\n${spoken}\n${pretty(JSON.parse(raw))}`));
       }
       heard = receiver.received.length;
       // Noted on its operation, too.

@@ -93,7 +93,7 @@ function walked(schema: Schema, changes: readonly Change[]): Walked {
 }
 
 /** `2026-01-12T09:14:33.123Z` was `2026-01-12T09:14:33Z`. */
-const wholeSeconds: Lower = (value) => (typeof value === "string" ? `${value.slice(0, 19)}Z` : value);
+export const wholeSeconds: Lower = (value) => (typeof value === "string" ? `${value.slice(0, 19)}Z` : value);
 
 function choice(schema: Schema, options: readonly Schema[], changes: readonly Change[]): Walked {
   const all = options.map((option) => walked(option, changes));

@@ -1,6 +1,7 @@
 // v10 over v09, the form of about 2018 (reference: extensions, section 5).
 
 import type { Change } from "./change.ts";
+import { trailBefore } from "./trail.ts";
 
 const spelled = {
   continue_url: "continueurl",
@@ -12,6 +13,10 @@ const spelled = {
 const { auto_capture: _, ...spelled_subscription } = spelled;
 const { auto_fee: __, ...spelled_payout } = spelled_subscription;
 
+const spelled_in_trail = Object.fromEntries(
+  Object.entries(spelled).map(([newer, older]) => [`link_${newer}`, `link_${older}`]),
+);
+
 const link_news = ["moto", "fee_vat", "auto_capture_at"];
 const numbered = { absent: ["ulid", "reseller_id"] };
 
@@ -20,7 +25,7 @@ export const changes: readonly Change[] = [
     says:
       "Links of payments, subscriptions and payouts say `continue_url`, `cancel_url`, `callback_url`, `auto_fee` and " +
       "`auto_capture` (were `continueurl`, `cancelurl`, `callbackurl`, `autofee`, `autocapture`).",
-    objects: { PaymentLink: { named: spelled } },
+    objects: { PaymentLink: { named: spelled }, Activity: trailBefore({ named: spelled_in_trail }) },
     requests: [
       { endpoints: ["PUT /payments/:id/link"], named: spelled },
       { endpoints: ["PUT /subscriptions/:id/link"], named: spelled_subscription },
@@ -36,6 +41,7 @@ export const changes: readonly Change[] = [
       Subscription: numbered,
       Metadata: { absent: ["3d_secure_type", "moto"] },
       PaymentLink: { absent: link_news },
+      Activity: trailBefore({ absent: /^(metadata_(3d_secure_type|moto)|link_(moto|fee_vat|auto_capture_at))$/ }),
     },
     requests: [{ endpoints: ["PUT /payments/:id/link", "PUT /subscriptions/:id/link"], absent: link_news }],
   },

@@ -1,7 +1,8 @@
 // v11b over v10 (reference: extensions, section 5).
 
 import { TextsShape } from "../errors.ts";
-import type { Before, Change } from "./change.ts";
+import { type Before, type Change, wholeSeconds } from "./change.ts";
+import { trailBefore } from "./trail.ts";
 
 const status: NonNullable<Before["named"]> = {
   // CoolPay's own WHCMS and WooCommerce modules read the `cp_*` twins.
@@ -16,6 +17,9 @@ const payment_spelled = { ...spelled, auto_fee: "autofee", auto_capture: "autoca
 
 const amounts = ["authorized_amount", "captured_amount", "refunded_amount"];
 const gained: Before = { absent: [...amounts, "allowed_operations"] };
+
+const isInstant = (value: unknown): boolean =>
+  typeof value === "string" && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value);
 
 /** Lists of texts, as errors have always been. */
 function onlyTexts(errors: Readonly<Record<string, unknown>> | null): unknown {
@@ -72,7 +76,11 @@ export const changes: readonly Change[] = [
     says: "`PATCH` merges `variables` into those there are, and null removes one; it replaced them.",
     switches: { merge_variables: false },
   },
-  { says: "Instants have milliseconds: `2026-01-12T09:14:33.123Z`.", whole_seconds: true },
+  {
+    says: "Instants have milliseconds: `2026-01-12T09:14:33.123Z`.",
+    whole_seconds: true,
+    objects: { Activity: trailBefore({ valued: (value) => (isInstant(value) ? wholeSeconds(value) : value) }) },
+  },
   {
     says: "The 409 of an `order_id` that is taken tells the other transaction's `id`, `state` and `link` in `errors`.",
     objects: { Error: { valued: { errors: onlyTexts }, shaped: { errors: TextsShape } } },
