@@ -81,6 +81,44 @@ async function found(words: readonly string[]): Promise<string[]> {
   );
 }
 
+test("what the request log and exports have told of her goes, too, however it was told", async () => {
+  const account = await app.newAccount();
+  await account.owner("PATCH", "/account", { body: { logging_stops_at: "2099-01-01T00:00:00Z" } });
+  const body = {
+    order_id: "told-her-1",
+    currency: "DKK",
+    invoice_address: { name: "Ragnhild" },
+    variables: { of: "Ragnhild" },
+  };
+  const { id } = (await account.call("POST", "/payments", { body })).body;
+  assert.equal((await account.call("POST", "/payments", { body })).status, 409);
+  await account.call("GET", "/payments");
+  await account.call("PATCH", `/payments/0${id}`, { body: { variables: { of: "Ragnhild" } } });
+  const made = await account.owner("POST", "/exports", { body: { resource: "payments" } });
+  const file = `/exports/${made.body.id}`;
+  await eventually(async () => (await account.owner("GET", file)).body.state === "ready", "the export");
+  assert.match((await account.owner("GET", `${file}/file`)).text, /Ragnhild/);
+  const wrong = { shipping: { method: "by bike", company: "Ragnhild" } };
+  assert.equal((await account.call("PATCH", `/payments/${id}`, { body: wrong })).status, 400);
+  assert.equal((await account.owner("POST", `/payments/${id}/erase`)).status, 200);
+  assert.equal((await account.owner("GET", `${file}/file`)).status, 404);
+  // What is in mind only is written within a second, and then erased.
+  await eventually(async () => {
+    await new Promise((done) => setTimeout(done, 500));
+    return (await found(["Ragnhild"])).length === 0;
+  }, "the end of what was told");
+});
+
+test("an erased payment is not made personal again by what its refund says", async () => {
+  const { path } = await paid();
+  assert.equal((await erase(path)).status, 200);
+  const extras = { note: "Torbjørn" };
+  const refunded = await shop.call("POST", `${path}/refund?synchronized`, { body: { amount: 10, extras } });
+  assert.equal(refunded.status, 200, refunded.text);
+  const { rows } = await app.services.pool.query("SELECT options::text AS text FROM operations WHERE type = 'refund'");
+  assert.ok(!rows.some(({ text }) => text.includes("Torbjørn")));
+});
+
 describe("a payment that is erased on request", () => {
   test("names nobody any more, anywhere; its amounts, order and card's brand stay, and the books balance", async () => {
     const { path, key } = await paid();

@@ -677,3 +677,18 @@ test("nobody sees another account's payment", async () => {
   }
   assert.equal((await shop.call("GET", "/payments/x17")).status, 404);
 });
+
+test("extras that hold a card's number or CVD are refused, and nothing is stored", async () => {
+  const id = await create();
+  for (const extras of [
+    { clearhaus: { cvd: "777" } },
+    { note: ["4571 7360 0000 0075"] },
+    { deep: { pan: 4571736000000075 } },
+    { security_code: "1" },
+  ]) {
+    const body = { amount: 100, card: card("1000000000000008"), extras };
+    const refused = await shop.call("POST", `/payments/${id}/authorize?synchronized`, { body });
+    assert.deepEqual([refused.status, refused.body.errors], [400, { extras: ["must not hold card data"] }]);
+  }
+  assert.deepEqual((await shop.call("GET", `/payments/${id}`)).body.operations, []);
+});

@@ -225,3 +225,26 @@ describe("the log", () => {
     assert.deepEqual(rows, [{ id: "old-3" }]);
   });
 });
+
+test("however a card's number or a secret is written, the log does not tell it", async () => {
+  const digits = ["4111", "1111", "1111", "1111"];
+  const forms = [".", "_", "/", "  ", "\t", "\u00a0", "\u2011", ", "].map((between) => digits.join(between));
+  const secrets = {
+    pwd: "kW8-secret-1",
+    security_code: "kW8-secret-2",
+    jwt: "kW8-secret-3",
+    payload: '{"password":"kW8-secret-4","card":{"cvd":"kW8-5"}}',
+    q: "password=kW8-secret-6&card[cvd]=kW8-7",
+  };
+  const body = { order_id: "x", currency: "DKK", variables: { ...secrets, forms } };
+  const headers = { "X-Auth": "kW8-secret-8", Referer: "https://shop.example/?token=kW8-secret-9" };
+  const refused = await shop.call("POST", "/payments", { body, headers });
+  assert.equal(refused.status, 400);
+  const path = `/requests/${refused.headers.get("x-request-id")}`;
+  const { text } = await eventually(async () => {
+    const answer = await shop.call("GET", path);
+    return answer.body?.request_body != null && answer;
+  }, "the request log");
+  assert.ok(!/kW8-/.test(text), text);
+  assert.ok(!/1111.{1,2}1111/.test(text), text);
+});

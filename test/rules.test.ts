@@ -284,3 +284,19 @@ describe("a card number that is no test card and finds no live acquirer", () => 
     assert.deepEqual((await shop.call("GET", `/payments/${made.body.id}`)).body.operations, []);
   });
 });
+
+test("who may come only from some addresses lets nobody in from others, herself neither", async () => {
+  const account = await app.newAccount();
+  const own = [{ address: "127.0.0.1" }];
+  const acl = ["POST /agreements", "GET /agreements", "PATCH /agreements/:id", "GET /agreements/:id"];
+  const member = await newKey(app, account, acl, { ip_restriction: own });
+  const refused = "Not authorized: Not authorized to allow other addresses than one's own";
+  for (const ip_restriction of [[{ address: "0.0.0.0/0" }], []]) {
+    const wider = await member.call("PATCH", `/agreements/${member.agreement_id}`, { body: { ip_restriction } });
+    assert.deepEqual([wider.status, wider.body.message], [403, refused]);
+  }
+  const other = { system_user: "Elsewhere", ip_restriction: [{ address: "10.0.0.1" }] };
+  assert.equal((await member.call("POST", "/agreements", { body: other })).status, 403);
+  const made = await member.call("POST", "/agreements", { body: { system_user: "Here" } });
+  assert.deepEqual([made.status, made.body.ip_restriction], [201, own], made.text);
+});

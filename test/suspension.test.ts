@@ -52,6 +52,29 @@ test("what charges is declared so: these endpoints and no others", () => {
   );
 });
 
+test("an auto-capture of what was under way waits until the account is resumed", async () => {
+  const held = await app.newAccount();
+  const made = await held.call("POST", "/payments", { body: { order_id: "held-0001", currency: "DKK" } });
+  const path = `/payments/${made.body.id}`;
+  const slow = { ...card, number: "1000000000000099", expiration: "3912" };
+  const begun = await held.call("POST", `${path}/authorize`, { body: { amount: 700, card: slow, auto_capture: true } });
+  assert.equal(begun.status, 202, begun.text);
+  assert.equal((await accounts("suspend", String(held.id))).code, 0);
+  app.services.directory.forget();
+  app.advance(120);
+  const told = async () => (await held.call("GET", path)).body;
+  const authorized = await eventually(async () => {
+    const body = await told();
+    return body.accepted && body;
+  }, "the authorization");
+  assert.deepEqual([authorized.state, authorized.balance], ["new", 0]);
+  assert.equal((await accounts("resume", String(held.id))).code, 0);
+  app.services.directory.forget();
+  await eventually(async () => (await told()).operations.length === 2, "the capture's begin");
+  app.advance(120);
+  await eventually(async () => (await told()).balance === 700, "the capture");
+});
+
 test("a suspended account reads, refunds and cancels but does not charge, within 5 s; resumed, it charges again", async () => {
   const captured = await payment({ auto_capture: true });
   const held = await payment();

@@ -186,3 +186,16 @@ const hash_length = 52;
 /** A keyed hash: 16 digits could be tried out one by one if it had no key. */
 const fingerprint = (number: string, key: Buffer): string =>
   createHmac("sha512", key).update(number).digest("base64url").replace(/[-_]/g, "x").slice(0, hash_length);
+
+const cvd_name = /^(cv[cdvn]2?|csc|security[_-]?code)$/i;
+
+/** Does it hold, at any depth, what looks like a card's number, or a member that is named like a CVD? */
+export function holdsCardData(value: unknown): boolean {
+  if (typeof value === "string" || typeof value === "number")
+    return isCardNumber(String(value).replaceAll(/[ -]/g, ""));
+  if (value === null || typeof value !== "object") return false;
+  return Object.entries(value).some(([name, inner]) => cvd_name.test(name) || holdsCardData(inner));
+}
+
+const isCardNumber = (digits: string): boolean =>
+  /^\d{13,19}$/.test(digits) && isLuhn(digits) && brandOf(digits) !== null;

@@ -47,6 +47,16 @@ export function mustHold(holder: Agreement, permissions: readonly AclPermission[
   if (beyond !== null) throw notAuthorized(`Not authorized to grant ${beyond}`);
 }
 
+type Address = { readonly address: string };
+
+/** Who may come only from some addresses lets nobody in from others, herself neither. Throws 403. */
+function mustBeWithin({ owner, ip_restriction: own }: Agreement, wanted: readonly Address[]): void {
+  if (owner || own.length === 0) return;
+  const is_within = ({ address }: Address): boolean => own.some((one) => one.address === address);
+  if (wanted.length === 0 || !wanted.every(is_within))
+    throw notAuthorized("Not authorized to allow other addresses than one's own");
+}
+
 /** Nobody acts on an agreement that holds more than theirs. */
 function mustCover({ holder, resources }: Context, target: AgreementRow): void {
   if (target.id === holder.id) return;
@@ -122,13 +132,16 @@ export async function createAgreement(
   { wanted, holder }: Context & { readonly wanted: Wanted },
 ): Promise<{ readonly agreement: AgreementRow; readonly token: string | null }> {
   const { seal, clock } = services;
-  const { owner = false, description = null, acl_permissions = [], ip_restriction = [], system_user } = wanted;
+  const { owner = false, description = null, acl_permissions = [], system_user } = wanted;
+  // What is not said is as with who gives.
+  const ip_restriction = wanted.ip_restriction ?? (holder.owner ? [] : holder.ip_restriction);
   const email = wanted.user_email?.toLowerCase();
   if ((email === undefined) === (system_user === undefined)) {
     throw new Refused("validation", { user_email: ["or system_user must be given, and only one of them"] });
   }
   if (owner) mustBeOwner(holder);
   mustHold(holder, acl_permissions);
+  mustBeWithin(holder, ip_restriction);
   const { account_id } = holder;
   if (email !== undefined) mustHave(services, await services.directory.account(account_id), "users");
   const at = clock.now();
@@ -195,6 +208,7 @@ export const editAgreement = (
       mustCover(context, before);
       if (edit.owner !== undefined && edit.owner !== before.owner) mustBeOwner(holder);
       if (edit.acl_permissions !== undefined) mustHold(holder, edit.acl_permissions);
+      if (edit.ip_restriction !== undefined) mustBeWithin(holder, edit.ip_restriction);
       await updateAgreement(db, id, {
         owner: edit.owner ?? before.owner,
         description: edit.description === undefined ? before.description : edit.description,

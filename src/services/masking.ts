@@ -13,7 +13,12 @@ const secret_texts: readonly (readonly [RegExp, string])[] = [
   [/\bwhsec_[\w+/=-]+/g, hidden],
   // Keys are 64 hexadecimal digits, card numbers 12 to 19 decimal ones, written in groups or not.
   [/[0-9a-f]{64,}/gi, hidden],
-  [/\d(?:[ -]?\d){11,}/g, hidden],
+  [/\d(?:[\s.,_/+\u2010-\u2015-]{0,2}\d){11,}/g, hidden],
+  // What is written as JSON or a form within a text. Each repetition is bounded, lest a long text take long.
+  [
+    /((?:passw\w{0,20}|pwd|secret|token|api_?key|cv[cdv]2?|csc|security_?code)[\\"'\]]{0,4}\s{0,4}[:=]\s{0,4}[\\"']{0,4})[^\s\\"'&,;}\]]+/gi,
+    `$1${hidden}`,
+  ],
 ];
 
 export const maskedText = (text: string): string =>

@@ -34,6 +34,7 @@ import {
   finished,
   keyTaken,
   mustBeChargeable,
+  mustHoldNoCard,
   newOperation,
   operationActivity,
   revised,
@@ -57,6 +58,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     if (before === null) throw notFound(wish.type, wish.id);
     if (before.revision !== (wish.revision ?? before.revision)) throw new Refused("operation_pending", {});
     mustBeChargeable(wish.amount, before.currency);
+    mustHoldNoCard(wish.options?.extras);
     const test_mode = wish.test_mode ?? before.test_mode;
     const { mark, uses, refused } = await takenOf(services, { transaction: before, verb: wish.verb, test_mode });
     if (closedByErasure(before, wish.verb)) throw new Refused("wrong_state", {});
@@ -69,7 +71,10 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     const { fraud = nothing_suspicious } = wish;
     const at = services.clock.now();
     const ended = endSession(before.operations, at);
-    const counted = { ...wish, options: { ...wish.options, ...mark } };
+    // What was erased is not made personal again.
+    const { extras: _, ...impersonal } = wish.options ?? {};
+    const options = before.retented_at === null ? wish.options : impersonal;
+    const counted = { ...wish, options: { ...options, ...mark } };
     const operation = newOperation(services, { transaction: before, wish: counted, at, version: actor.version });
     const operations = [...before.operations.map((o) => (o === ended?.was ? ended.now : o)), operation];
     const transaction: Transaction = {
@@ -249,10 +254,16 @@ async function trySettle(
   const callbacks = callbackFor(services, after, done);
   const account = await services.directory.account(before.account_id);
   const { auto_capture, auto_capture_at } = done.options;
-  const capture =
-    isApproved(done) && auto_capture === true ? autoCapture(services, { after, authorize: done, at }) : null;
+  const follows = isApproved(done) && auto_capture === true;
+  // While its account is suspended it waits, as one that is planned for a date does.
+  const waits = account.suspended_at !== null;
+  const capture = follows && !waits ? autoCapture(services, { after, authorize: done, at }) : null;
   const captures_at =
-    isApproved(done) && auto_capture_at ? startOfDay(auto_capture_at, account.settings.timezone) : null;
+    isApproved(done) && auto_capture_at
+      ? startOfDay(auto_capture_at, account.settings.timezone)
+      : follows && waits
+        ? at
+        : null;
   const next: Transaction = {
     ...(capture === null ? after : { ...revised(after, [...after.operations, capture], at), revision: after.revision }),
     due_at: dueAfter({ before, after, done, captures_at }),

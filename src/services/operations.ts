@@ -1,7 +1,7 @@
 // What operations are made of: begun, ended and told of as plain data, before anything is stored or sent.
 
 import type { Outcome } from "../acquirers/acquirer.ts";
-import type { Card } from "../domain/card.ts";
+import { type Card, holdsCardData } from "../domain/card.ts";
 import { isChargeable } from "../domain/currency.ts";
 import type { Verdict } from "../domain/fraud-rules.ts";
 import type { Metadata } from "../domain/metadata.ts";
@@ -52,6 +52,14 @@ export type Begun = { readonly transaction: Transaction; readonly operation: Ope
 export function mustBeChargeable(amount: number | null, currency: string | null): void {
   if (amount === null || currency === null || isChargeable(amount, currency)) return;
   throw new Refused("validation", { amount: ["is invalid"] });
+}
+
+/**
+ * Extras go to the acquirer as they are, and rest with the operation: a card has parameters of its own, which do not. Throws
+ * `validation` for a card's number or CVD in them (PCI DSS, requirement 3).
+ */
+export function mustHoldNoCard(extras: unknown): void {
+  if (holdsCardData(extras)) throw new Refused("validation", { extras: ["must not hold card data"] });
 }
 
 /** Another process had the effect that this key stands for: nothing was stored here, and the edge looks what it answered. */

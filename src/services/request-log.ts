@@ -50,7 +50,7 @@ const body_kept_max = 16_384;
 const statement_lines_max = 500;
 
 const secret_names =
-  /authorization|passw|secret|cookie|credential|private|(api|merchant)[_-]?key|cv[cdv]|token$|otp$|^(card|number|expiration|key|pin|pem|code|recovery_codes|otpauth_url|nin|nin_number)$/i;
+  /authorization|^(x-)?auth$|passw|^pass$|pwd|secret|cookie|credential|private|(api|merchant)[_-]?key|cv[cdv]|security[_-]?code|jwt|token|otp|one[_-]?time|^(csc|cid|idempotency-key|card|number|expiration|key|pin|pem|code|recovery_codes|otpauth_url|nin|nin_number)$/i;
 const acquirers_secrets = new Set(secret_settings.map(({ name }) => name));
 
 const rules = {

@@ -4,6 +4,7 @@
 import { decideErasure, erasedBody, erasedChanges, erasedTelling } from "../domain/erasure.ts";
 import { Refused, unless } from "../domain/refusal.ts";
 import type { Transaction } from "../domain/transaction.ts";
+import { forgetExportsSince } from "../storage/exports.ts";
 import { keys_kept_ms } from "../storage/idempotency.ts";
 import { forgetDetails } from "../storage/requests.ts";
 import {
@@ -38,7 +39,10 @@ export async function erase(services: Services, actor: Actor, key: Key): Promise
     if (before.retented_at !== null) return before;
     unless(decideErasure(before));
     const erased = await tryErase(services, actor, before);
-    if (erased !== null) return erased;
+    if (erased !== null) {
+      await forgetTold(services, before);
+      return erased;
+    }
   }
   throw new Refused("unavailable", null, { retry_after_s: 1 });
 }
@@ -81,11 +85,28 @@ async function eraseWhatHangsOn(services: Services, before: Transaction): Promis
     const changes = erasedChanges(JSON.parse(text));
     return changes === null ? null : JSON.stringify(changes);
   });
-  const path = `/${folders[before.type]}/${before.id}`;
-  await forgetDetails(pool, { account_id: before.account_id, path, from_id: ulidTime(before.created_at) });
   if (keepsCard(before)) await forgetUnused(services, before);
   // Older answers are forgotten anyway.
   if (clock.now().getTime() - before.updated_at.getTime() < keys_kept_ms) await forgetAnswersAbout(pool, before);
+}
+
+// Every process writes what it noted of requests within about a second.
+const logged_ms = 3_000;
+
+/**
+ * What was told of it lately: requests and exports, which are too young to matter where it has grown old. Once more when
+ * every process has written what it has in mind.
+ */
+async function forgetTold({ pool, log }: Services, before: Transaction): Promise<void> {
+  const { account_id, type, id, order_id, created_at } = before;
+  const about = { account_id, folder: folders[type], id, order_id, from_id: ulidTime(created_at) };
+  await forgetDetails(pool, about);
+  await forgetExportsSince(pool, account_id, created_at);
+  const again = (): void =>
+    void forgetDetails(pool, about).catch((error: unknown) =>
+      log.warn({ error: String(error) }, "the request log may still tell of what was erased a moment ago"),
+    );
+  setTimeout(again, logged_ms).unref();
 }
 
 type Erase = (text: string) => string | null;

@@ -39,6 +39,7 @@ export async function beginRecurring(
   const { account_id, id, currency, acquirer, test_mode, state, body } = subscription;
   const { fee, order_id, options, callback_url, text_on_statement, variables } = wanted;
   const amount = wanted.amount + (fee ?? 0);
+  mustBeChargeable(amount, currency);
   // Its own operations end nothing here.
   const charged = { account_id, operations: [] };
   const taken = await takenOf(services, { transaction: charged, verb: "recurring", test_mode });
@@ -46,7 +47,6 @@ export async function beginRecurring(
   const authorization = authorizationOf(subscription.operations)?.acquirer_reference ?? null;
   const card = authorization === null ? await keptCard(services, subscription) : null;
   if (authorization === null && card === null) throw new Refused("wrong_state", {});
-  mustBeChargeable(amount, currency);
 
   const before = await born(services, {
     account_id,

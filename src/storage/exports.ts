@@ -136,3 +136,14 @@ export async function forgetExports(pool: pg.Pool, now: Date): Promise<void> {
     if ((rowCount ?? 0) < forgotten_at_once_max) return;
   }
 }
+
+/** Forgets what an account exported since, whatever is in it. */
+export async function forgetExportsSince(pool: pg.Pool, account_id: number, since: Date): Promise<void> {
+  await pool.query(
+    `WITH made AS MATERIALIZED (
+       SELECT bucket, id FROM exports WHERE bucket = $1 AND account_id = $2 AND created_at >= $3 FOR UPDATE),
+     chunks AS (DELETE FROM export_chunks c USING made WHERE c.bucket = made.bucket AND c.export_id = made.id)
+     DELETE FROM exports e USING made WHERE e.bucket = made.bucket AND e.id = made.id`,
+    [bucketOf(account_id), account_id, since],
+  );
+}

@@ -108,13 +108,32 @@ export async function forgetRequests(pool: pg.Pool, before: Date): Promise<void>
   }
 }
 
-type About = { readonly account_id: number; readonly path: string; readonly from_id: string };
+type About = {
+  readonly account_id: number;
+  /** `payments` */
+  readonly folder: string;
+  readonly id: number;
+  readonly order_id: string | null;
+  readonly from_id: string;
+};
 
-/** Forgets headers and bodies of requests to this path and below it, of those that came since `from_id`. */
-export async function forgetDetails(pool: pg.Pool, { account_id, path, from_id }: About): Promise<void> {
+/**
+ * Forgets headers and bodies of requests since `from_id` that are about a transaction: on its path or below, or with its
+ * order id or id in what was said (a creation, a list). Of another thing with that number they may go, too.
+ */
+export async function forgetDetails(
+  pool: pg.Pool,
+  { account_id, folder, id, order_id, from_id }: About,
+): Promise<void> {
   await pool.query(
-    `UPDATE requests SET details = NULL WHERE bucket = $1 AND account_id = $2 AND id >= $3
-       AND (path = $4 OR starts_with(path, $4 || '/')) AND details IS NOT NULL`,
-    [bucketOf(account_id), account_id, from_id, path],
+    `UPDATE requests SET details = NULL WHERE bucket = $1 AND account_id = $2 AND id >= $3 AND details IS NOT NULL
+       AND (path ~ $4 OR details::text ~ $5 OR strpos(details::text, $6) > 0)`,
+    [
+      ...[bucketOf(account_id), account_id, from_id],
+      `^/${folder}/0*${id}(/|$)`,
+      // Where it was cut it is a text within the text.
+      `"id\\\\?":${id}[,}]`,
+      order_id ?? "\u0001",
+    ],
   );
 }
