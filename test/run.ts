@@ -155,6 +155,8 @@ async function sweepRun(server: TestServer, kept: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  // As the launcher gives the program, and more: a test's objects die young, and collecting them was a tenth of all work.
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ""} --max-semi-space-size=32`.trim();
   const names = process.argv.slice(2);
   const files = filesNamed(names);
   const stopping = new AbortController();
