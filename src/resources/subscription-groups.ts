@@ -153,7 +153,7 @@ export const subscriptionGroups = [
   post("/subscription-groups/:id/capture", {
     summary: "Charge all subscriptions of a group",
     description:
-      "An auto-captured payment of the group's amount on each active one; order ids are the prefix and the subscription's id.",
+      "An auto-captured payment of the group's amount on each; what is not active says so. Order ids are the prefix and the id.",
     scope: "merchant",
     charges: true,
     input: Type.Object(

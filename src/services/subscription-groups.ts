@@ -104,7 +104,7 @@ export async function removeGroup(services: Services, actor: Actor, key: Key): P
       return group;
     },
   });
-  const members = await membersOf(services.pool, key, "all");
+  const members = (await membersOf(services.pool, key)).map(({ id }) => id);
   const unclaimed = { ...actor, claim: null };
   await each(members, {
     at_once: members_at_once,
@@ -145,7 +145,7 @@ export type GroupResult = {
 };
 
 /**
- * One auto-captured payment of the group's amount on every active subscription in it. A payment's order_id is the prefix
+ * One auto-captured payment of the group's amount on every subscription in it, with a status of each. A payment's order_id is the prefix
  * and the subscription's id, so that a group is not captured twice under one prefix: what is there already is 409. What
  * was refused says why; the others go on at the acquirer after the answer.
  */
@@ -156,7 +156,7 @@ export async function captureGroup(
 ): Promise<GroupResult[]> {
   const group = await findGroup(services, key);
   const { account_id } = key;
-  const members = await membersOf(services.pool, key, "active");
+  const members = (await membersOf(services.pool, key)).map(({ id }) => id);
   await inOneCommit(services, actor, {
     target,
     work: async (db) => {
@@ -198,14 +198,14 @@ export async function captureGroup(
 /** What a lost process had begun under this prefix: 202 for each payment that is there. */
 export async function groupCaptured({ pool }: Services, key: Key, prefix: string): Promise<GroupResult[]> {
   const { account_id } = key;
-  const members = await membersOf(pool, key, "active");
-  const order_ids = new Map(members.map((id) => [id, groupOrderId(prefix, id)]));
+  const members = await membersOf(pool, key);
+  const order_ids = new Map(members.map(({ id }) => [id, groupOrderId(prefix, id)]));
   const made = await takenOrderIds(pool, { account_id, type: "Payment", order_ids: [...order_ids.values()] });
-  return members.map((id) =>
-    made.has(order_ids.get(id) ?? "")
-      ? { subscription_id: id, status: 202, message: null }
-      : { subscription_id: id, status: refusals.unavailable.http, message: refusals.unavailable.message },
-  );
+  return members.map(({ id, state }) => {
+    if (made.has(order_ids.get(id) ?? "")) return { subscription_id: id, status: 202, message: null };
+    const { http, message } = refusals[state === "active" ? "unavailable" : "wrong_state"];
+    return { subscription_id: id, status: http, message };
+  });
 }
 
 /** The prefix and the subscription's id, made longer where it would be too short. Throws 400 where it is too long. */

@@ -82,12 +82,14 @@ export async function deleteGroup(db: Db, { account_id, id }: Key, at: Date): Pr
   ]);
 }
 
-/** Ids of the subscriptions in a group, oldest first. `active`: only those that can be charged. */
-export async function membersOf(pool: pg.Pool, { account_id, id }: Key, only: "active" | "all"): Promise<number[]> {
-  const { rows } = await pool.query<{ id: number }>(
-    `SELECT id FROM transactions WHERE bucket = $1 AND account_id = $2 AND group_ids IS NOT NULL
-       AND group_ids @> ARRAY[$3]::integer[] AND type = 'Subscription' AND ($4 OR state = 'active') ORDER BY id`,
-    [bucketOf(account_id), account_id, id, only === "all"],
+export type GroupMember = { readonly id: number; readonly state: string };
+
+/** The subscriptions in a group, oldest first. */
+export async function membersOf(pool: pg.Pool, { account_id, id }: Key): Promise<GroupMember[]> {
+  const { rows } = await pool.query<GroupMember>(
+    `SELECT id, state FROM transactions WHERE bucket = $1 AND account_id = $2 AND group_ids IS NOT NULL
+       AND group_ids @> ARRAY[$3]::integer[] AND type = 'Subscription' ORDER BY id`,
+    [bucketOf(account_id), account_id, id],
   );
-  return rows.map((row) => row.id);
+  return rows;
 }
