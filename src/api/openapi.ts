@@ -217,7 +217,7 @@ function queryParameters({ properties, ...input }: TObject, schemas: Map<string,
 const file_schema = { type: "string", format: "binary" };
 
 /** A file travels in multipart only, unless it may be written as a text. */
-function fileBody({ input, file }: Endpoint, schemas: Map<string, Json>): Json {
+function fileBody({ file }: Endpoint, input: TObject, schemas: Map<string, Json>): Json {
   const read = referenced(input, schemas) as { properties?: Json; required?: string[] };
   const { properties = {}, required = [] } = read;
   const all = ["file", ...required];
@@ -228,7 +228,7 @@ function fileBody({ input, file }: Endpoint, schemas: Map<string, Json>): Json {
 }
 
 function requestBody(endpoint: Endpoint, input: TObject, schemas: Map<string, Json>): Json {
-  if (endpoint.file !== undefined) return fileBody(endpoint, schemas);
+  if (endpoint.file !== undefined) return fileBody(endpoint, input, schemas);
   const schema = referenced(input, schemas);
   const required = ((input.required ?? []) as readonly string[]).length > 0;
   // Unless told, a generated client would write a group into a form as JSON.
@@ -272,10 +272,10 @@ function successes(output: Endpoint["output"], { speech, schemas }: Context): Js
 const mediaType = (schema: TSchema): string =>
   (schema as { contentMediaType?: string }).contentMediaType ?? "application/json";
 
-/** Also where none are needed, credentials may be wrong or not allowed, and a query or body unreadable. */
 // What an account's plan may lack or bound (services/plans.ts).
 const by_plan = /^\/(subscriptions|payouts|brandings|agreements)$|\/(copy|authorize|session|recurring|credit)$/;
 
+/** Also where none are needed, credentials may be wrong or not allowed, and a query or body unreadable. */
 function failures({ method, path, static: is_static, optional }: Endpoint): Json {
   const statuses = [
     ...["400", "401"],

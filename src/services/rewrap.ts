@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import type { AccountSettings } from "../domain/account.ts";
-import { isWorthRetrying } from "../storage/errors.ts";
+import { retried } from "../storage/errors.ts";
 import { forgetOtherMasterKeys, processesSealingOtherwise } from "../storage/master-keys.ts";
 import {
   countSealed,
@@ -50,6 +50,7 @@ export const sealed_columns: readonly Sealed[] = [
 const batch_max = 200;
 // What is written meanwhile is sealed with the newest key already: a second pass finds what others changed in the first.
 const passes_max = 5;
+// Others may be changing the same rows in another order.
 const tries_max = 3;
 // Every process tells its key once a second.
 const told_patience_ms = 4_000;
@@ -92,7 +93,7 @@ async function rewrapColumn(pool: pg.Pool, ring: Ring, column: Sealed): Promise<
       const now = rewrapped(ring, column, row);
       return now === null ? [] : [{ ...row, now }];
     });
-    await retried(() => replaceSealed(pool, column, renewed));
+    await retried(tries_max, () => replaceSealed(pool, column, renewed));
     changed += renewed.length;
     const last = rows.at(-1);
     if (rows.length < batch_max || last === undefined) return changed;
@@ -118,23 +119,12 @@ async function rewrapAllSettings(pool: pg.Pool, ring: Ring): Promise<number> {
       const wanting = sealedIn(before).filter((sealed) => keyIdIn(sealed) !== ring.keyId()).length;
       if (wanting === 0) continue;
       const now = JSON.stringify(rewrapSettings(ring, before));
-      await retried(() => replaceSettings(pool, { id, settings, now }));
+      await retried(tries_max, () => replaceSettings(pool, { id, settings, now }));
       changed += wanting;
     }
     const last = rows.at(-1);
     if (rows.length < batch_max || last === undefined) return changed;
     after = last.id;
-  }
-}
-
-/** Others may be changing the same rows in another order. */
-async function retried<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries >= tries_max || !isWorthRetrying(error)) throw error;
-    }
   }
 }
 

@@ -2,7 +2,7 @@
 // together and leaves as one statement, so the cost of a durable commit is shared by all that came in the meantime.
 // Each caller still gets its own answer.
 
-import { isUniqueViolation, isWorthRetrying } from "./errors.ts";
+import { isUniqueViolation, isWorthRetrying, retried } from "./errors.ts";
 
 type Options<Item, Answer> = {
   /** Two items of one key never travel together, so that the order per row is kept; null: never in the way. */
@@ -67,7 +67,7 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
 
   async function send(batch: readonly Waiting<Item, Answer>[]): Promise<void> {
     try {
-      const answers = await retried(() => flush(batch.map(({ item }) => item)));
+      const answers = await retried(tries_max, () => flush(batch.map(({ item }) => item)));
       batch.forEach(({ done }, i) => {
         done(answers[i] as Answer);
       });
@@ -93,16 +93,6 @@ export function coalesce<Item, Answer>({ keyOf, flush }: Options<Item, Answer>):
         });
       }
     });
-}
-
-async function retried<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries >= tries_max || !isWorthRetrying(error)) throw error;
-    }
-  }
 }
 
 /** Classes 22 (data) and 23 (integrity): the statement was refused because of what a row says. */

@@ -16,6 +16,17 @@ export const isCheckViolation = (error: unknown, constraint: string): boolean =>
 export const isWorthRetrying = (error: unknown): boolean =>
   ["40001", "40P01"].includes((error as DatabaseError)?.code ?? "");
 
+/** Does it again, so many times at most, while it was rolled back for no fault of its own. */
+export async function retried<T>(tries_max: number, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries >= tries_max || !isWorthRetrying(error)) throw error;
+    }
+  }
+}
+
 // Connection exceptions, shutdown and crash, resources, a primary that became a standby.
 const database_trouble = /^(08|57P|53|25006)/;
 const network_trouble = /^E(CONN|PIPE|NOENT|AI_|NOTFOUND|TIMEDOUT|HOST|NET)/;
