@@ -17,6 +17,7 @@ import { movableClock } from "./services/clock.ts";
 import { createDirectory, type PasswordCost } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
 import { requestBook } from "./services/request-log.ts";
+import { createRing, newMemoryKey } from "./services/seal.ts";
 import { openSeal } from "./services/sealing.ts";
 import type { Services } from "./services/services.ts";
 import { createTemplates } from "./services/templates.ts";
@@ -55,6 +56,8 @@ type Options = {
   readonly log: AppLog;
   /** Waits that long in the simulator, so that faults can strike between question and answer. */
   readonly simulator_latency_ms?: number;
+  /** Of `services.memory`, base64: the same in all processes of an installation. */
+  readonly memory_key?: string;
   /** Less than a password deserves, for tests: no setting leads here. */
   readonly password_cost?: PasswordCost;
 };
@@ -103,7 +106,7 @@ async function stopAll({ pools, leases, faces, works, running }: Parts): Promise
 }
 
 async function assemble(options: Options, parts: Parts): Promise<App> {
-  const { config, database_url, log, simulator_latency_ms, password_cost } = options;
+  const { config, database_url, log, simulator_latency_ms, password_cost, memory_key = newMemoryKey() } = options;
   const open = (name: string, max: number, settings?: string): pg.Pool => {
     const opened = createPool({ url: database_url, max, name, settings });
     parts.pools.push(opened);
@@ -128,6 +131,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     nextId: idSource(pool),
     clock,
     seal,
+    memory: createRing([Buffer.from(memory_key, "base64")]),
     directory: createDirectory({ pool, seal, now: clock.now, password_cost }),
     addresses,
     mail: config.smtp !== null ? "smtp" : config.mode === "start" ? "mailbox" : "none",

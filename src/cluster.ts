@@ -6,6 +6,7 @@ import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
 import { gatherMetrics } from "./gather.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
+import { newMemoryKey } from "./services/seal.ts";
 import { CannotStart } from "./storage/embedded.ts";
 import { whatToDo } from "./trouble.ts";
 
@@ -16,7 +17,7 @@ export type Running = {
   readonly stop: () => Promise<void>;
 };
 
-type Task = { readonly config: Config; readonly database_url: string };
+type Task = { readonly config: Config; readonly database_url: string; readonly memory_key?: string };
 export type Options = Task & { readonly log: Log };
 
 /** What the minding process and its workers tell each other, beside metrics (gather.ts). */
@@ -45,10 +46,12 @@ export async function startAlone(task: Options): Promise<App> {
 /** Starts `config.processes` workers behind the same ports. When one of them cannot, none is left. */
 export async function runMany({ config, database_url, log }: Options): Promise<Running> {
   const serving = new Set<Worker>();
+  // What one process sealed in it another opens; nobody can once all are gone.
+  const memory_key = newMemoryKey();
   let stopping = false;
   const start = async (): Promise<Addresses> => {
     const worker = cluster.fork();
-    tell(worker, { kind: "begin", config, database_url });
+    tell(worker, { kind: "begin", config, database_url, memory_key });
     const addresses = await begun(worker);
     serving.add(worker);
     worker.once("exit", (code, signal) => {
@@ -127,9 +130,9 @@ export function runWorker(): void {
   const say = (message: FromWorker): void => void process.send?.(message);
   let stop = async (): Promise<void> => {};
   let reload = async (): Promise<void> => {};
-  const begin = async ({ config, database_url }: Task): Promise<void> => {
+  const begin = async ({ config, database_url, memory_key }: Task): Promise<void> => {
     const log = config.mode === "start" ? readableLog() : jsonLog();
-    const starting = startAlone({ config, database_url, log });
+    const starting = startAlone({ config, database_url, memory_key, log });
     stop = async () => (await starting).stop();
     reload = async () => (await starting).reload();
     say({ kind: "serving", addresses: (await starting).addresses });

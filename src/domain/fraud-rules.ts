@@ -137,7 +137,7 @@ export function triggers({ filter_rules, combinator }: FraudRuleset, facts: Fact
 }
 
 /** Why an operation ends before any acquirer is asked. */
-export type RuledOut = { readonly status_code: "30100" | "40300"; readonly status_msg: string };
+export type RuledOut = { readonly status_code: "30100" | "40000" | "40300"; readonly status_msg: string };
 
 export type Verdict = { readonly remarks: readonly string[]; readonly ruled_out: RuledOut | null };
 

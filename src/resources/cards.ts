@@ -7,21 +7,13 @@ import { CARD } from "../api/groups.ts";
 import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
+import { cardSource } from "../services/paying.ts";
 import { create, find } from "../services/payments.ts";
 import { wireTime } from "../services/present.ts";
 import { type CardToken, newToken } from "../services/vault.ts";
 import { affected, card, created, keyOf, shown } from "./kinds.ts";
 import { CardLinkInput, linksOf } from "./links.ts";
-import {
-  acquiring,
-  cardSource,
-  eraseOf,
-  following,
-  fraudReportOf,
-  operationReadOf,
-  pay,
-  resumed,
-} from "./operations.ts";
+import { acquiring, eraseOf, following, fraudReportOf, operationReadOf, paid, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, new_variables, patched, variables } from "./transaction-fields.ts";
 import { fraud_suspected, listed } from "./transaction-lists.ts";
@@ -105,10 +97,14 @@ export const cards: Endpoint[] = [
     handle: async (request) => {
       const { input } = request;
       const verb = "authorize";
-      const source = await cardSource(request, { kind: card, verb, input });
+      const source = await cardSource(request.services, {
+        account: request.account,
+        key: keyOf(card, request),
+        verb,
+        ...input,
+      });
       const { customer_ip } = input;
-      const keep = source.card === null ? {} : { keep: source.card.data };
-      return pay(request, { kind: card, verb, amount: null, source, options: optionsOf(input), customer_ip, ...keep });
+      return paid(request, { kind: card, verb, amount: null, source, options: optionsOf(input), customer_ip });
     },
     resume: resumed(card),
   }),

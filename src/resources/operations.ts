@@ -4,24 +4,19 @@
 import { type TObject, Type } from "typebox";
 import { type AnyRequest, type Effect, type Endpoint, get, idIn, patch, post, type Reply } from "../api/endpoint.ts";
 import { flag, oneOf, text } from "../api/fields.ts";
-import { CARD, type CardInput, EXTRAS, NIN, type NinInput, PERSON, VAT_RATE } from "../api/groups.ts";
+import { CARD, EXTRAS, NIN, type NinInput, PERSON, VAT_RATE } from "../api/groups.ts";
 import { acquirer_names } from "../domain/acquirers.ts";
-import type { Card } from "../domain/card.ts";
 import { Refused } from "../domain/refusal.ts";
 import {
   derive,
   type Operation,
-  type OperationOptions,
   type OperationType,
   pendingOperation,
   type Transaction,
 } from "../domain/transaction.ts";
-import { type Choice, chooseForCard } from "../services/acquiring.ts";
-import { cardIn, type GivenCard, savedCardIn } from "../services/cards.ts";
-import { cardAutoFee } from "../services/fees.ts";
-import { verdictOn } from "../services/fraud.ts";
 import { begin, perform } from "../services/operate.ts";
 import type { Begun } from "../services/operations.ts";
+import { type Paying, pay } from "../services/paying.ts";
 import { abort, find, operationOf, reportFraud } from "../services/payments.ts";
 import { presentOperationOf, presentTransaction, wireTime } from "../services/present.ts";
 import { erase } from "../services/retention.ts";
@@ -115,90 +110,23 @@ export const following = (kind: Kind, verb: OperationType, summary: string, inpu
     resume: resumed(kind),
   });
 
-/** Where the money comes from or goes to. `token`: of the saved card that it is, to be spent; `card` is null where it is no good. */
-export type Source = {
-  readonly transaction: Transaction;
-  readonly choice: Omit<Choice, "acquirer"> & { readonly acquirer: string | null };
-  readonly card: GivenCard | null;
-  readonly token: string | null;
-  /** What the acquirer's fee adds to the amount, in minor units; null where it adds none. */
-  readonly fee: number | null;
-};
-
-type CardAsked = {
-  readonly card?: CardInput;
-  readonly acquirer?: string;
-  /** Minor units: acquirers' fees on it are compared. */
-  readonly amount?: number;
-  /** On payments: the acquirer's fee is added to the amount. */
-  readonly autofee?: boolean;
-};
-
-/** The card that was given, or the saved one that a token stands for, with the acquirer that takes it. Throws 400. */
-export async function cardSource(
+/** Pays from this source, and answers as the caller asked to. */
+export async function paid(
   request: MerchantRequest,
-  { kind, verb, input }: { kind: Kind; verb: "authorize" | "credit"; input: CardAsked },
-): Promise<Source> {
-  const { services, account } = request;
-  const token = input.card?.number === undefined ? (input.card?.token ?? null) : null;
-  const transaction = await find(services, keyOf(kind, request));
-  const card =
-    token === null ? cardIn(services, account.id, input.card) : await savedCardIn(services, account.id, token);
-  if (card === null) return { transaction, choice: transaction, card, token, fee: null };
-  const { settings } = account;
-  const { amount } = input;
-  const wanted = { settings, transaction, acquirer: input.acquirer ?? null, verb, ...(amount && { amount }) };
-  const choice = await chooseForCard(services, card.data, wanted);
-  const has_fee = kind.type === "Payment" && (input.autofee ?? settings.autofee);
-  const autofee = { wanted: has_fee, transaction, acquirer: choice.acquirer, amount: amount ?? 0 };
-  return { transaction, choice, card, token, fee: await cardAutoFee(services, autofee, card.metadata) };
-}
-
-type Paying = {
-  readonly kind: Kind;
-  readonly verb: "authorize" | "session" | "credit";
-  /** Null where nothing is moved. */
-  readonly amount: number | null;
-  readonly source: Source;
-  readonly options: OperationOptions;
-  readonly customer_ip: string | undefined;
-  readonly nin?: NinInput | undefined;
-  /** To be saved in the vault. */
-  readonly keep?: Card;
-};
-
-/** Begins an authorization, session or credit at the acquirer that was chosen for it. */
-export async function pay(request: MerchantRequest, paying: Paying): Promise<Reply> {
+  { kind, nin, ...paying }: Omit<Paying, "key" | "callback_url"> & { readonly kind: Kind; readonly nin?: NinInput },
+): Promise<Reply> {
   const { services, actor } = request;
-  const { kind, verb, amount, source, options, customer_ip, nin, keep } = paying;
-  const { transaction, card, token, choice, fee } = source;
-  const fraud =
-    verb === "authorize" && card !== null
-      ? await verdictOn(services, { transaction, card, choice, amount: amount ?? 0, customer_ip })
-      : undefined;
-  const begun = await begin(services, actor, {
-    ...keyOf(kind, request),
-    verb,
-    amount: amount === null ? null : amount + (fee ?? 0),
-    ...(kind.type === "Payment" && { fee }),
-    options,
+  const nin_known = nin && {
+    nin_number: nin.number ?? null,
+    nin_country_code: nin.country_code ?? null,
+    nin_gender: nin.gender ?? null,
+  };
+  const { begun, performing } = await pay(services, actor, {
+    ...paying,
+    key: keyOf(kind, request),
     callback_url: callbackUrl(request),
-    acquirer: choice.acquirer,
-    test_mode: choice.test_mode,
-    three_d_secure_status: card?.data.three_d_secure?.status ?? null,
-    ...(keep && { keep }),
-    ...(fraud && { fraud }),
-    metadata: {
-      ...card?.metadata,
-      ...(customer_ip && { customer_ip }),
-      ...(nin && {
-        nin_number: nin.number ?? null,
-        nin_country_code: nin.country_code ?? null,
-        nin_gender: nin.gender ?? null,
-      }),
-    },
+    ...(nin_known && { metadata: nin_known }),
   });
-  const performing = perform(services, begun, card?.data ?? null, token);
   return answer(request, { kind, begun, performing });
 }
 

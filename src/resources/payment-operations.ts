@@ -5,19 +5,17 @@ import { post } from "../api/endpoint.ts";
 import { amountField, date, flag, integer } from "../api/fields.ts";
 import { EXTRAS, PERSON, THREEDS_V2, VAT_RATE } from "../api/groups.ts";
 import type { OperationOptions } from "../domain/transaction.ts";
-import { chooseForSession } from "../services/acquiring.ts";
-import { find } from "../services/payments.ts";
+import { cardSource, sessionSource } from "../services/paying.ts";
 import { keyOf, payment } from "./kinds.ts";
 import {
   acquiring,
-  cardSource,
   eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
   operationReadOf,
+  paid,
   paid_with,
-  pay,
   resumed,
 } from "./operations.ts";
 import { PaymentShape } from "./transaction-shapes.ts";
@@ -75,8 +73,13 @@ export const paymentOperations = [
       const { input } = request;
       const { amount, customer_ip, nin } = input;
       const verb = "authorize";
-      const source = await cardSource(request, { kind: payment, verb, input });
-      return pay(request, { kind: payment, verb, amount, source, options: optionsOf(input), customer_ip, nin });
+      const source = await cardSource(request.services, {
+        account: request.account,
+        key: keyOf(payment, request),
+        verb,
+        ...input,
+      });
+      return paid(request, { kind: payment, verb, amount, source, options: optionsOf(input), customer_ip, nin });
     },
     resume: resumed(payment),
   }),
@@ -91,10 +94,9 @@ export const paymentOperations = [
     handle: async (request) => {
       const { services, account, input } = request;
       const { amount, customer_ip } = input;
-      const transaction = await find(services, keyOf(payment, request));
-      const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      const source = { transaction, choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
-      return pay(request, { kind: payment, verb: "session", amount, source, options: optionsOf(input), customer_ip });
+      const key = keyOf(payment, request);
+      const source = await sessionSource(services, { account, key, acquirer: input.acquirer });
+      return paid(request, { kind: payment, verb: "session", amount, source, options: optionsOf(input), customer_ip });
     },
     resume: resumed(payment),
   }),

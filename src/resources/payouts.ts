@@ -6,12 +6,13 @@ import { amountField } from "../api/fields.ts";
 import { pagingFields } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
+import { cardSource } from "../services/paying.ts";
 import { create, find } from "../services/payments.ts";
 import { mustHave } from "../services/plans.ts";
 import { currencyField, order_id, text_on_statement } from "./fields.ts";
 import { affected, created, keyOf, payout, shown } from "./kinds.ts";
 import { linksOf, PayoutLinkInput } from "./links.ts";
-import { acquiring, cardSource, eraseOf, operationReadOf, paid_with, pay, resumed } from "./operations.ts";
+import { acquiring, eraseOf, operationReadOf, paid, paid_with, resumed } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
 import { bodyOf, new_variables, operations_size, patched, variables } from "./transaction-fields.ts";
 import { listed, sorting, transactionFilters } from "./transaction-lists.ts";
@@ -81,9 +82,14 @@ export const payouts: Endpoint[] = [
     handle: async (request) => {
       const { input } = request;
       const verb = "credit";
-      const source = await cardSource(request, { kind: payout, verb, input });
+      const source = await cardSource(request.services, {
+        account: request.account,
+        key: keyOf(payout, request),
+        verb,
+        ...input,
+      });
       const { amount, customer_ip, nin } = input;
-      return pay(request, { kind: payout, verb, amount, source, options: optionsOf(input), customer_ip, nin });
+      return paid(request, { kind: payout, verb, amount, source, options: optionsOf(input), customer_ip, nin });
     },
     resume: resumed(payout),
   }),

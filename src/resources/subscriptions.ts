@@ -7,10 +7,10 @@ import { SHOPSYSTEM, THREEDS_V2, VARIABLES } from "../api/groups.ts";
 import { pagingFields, type Sorting } from "../api/paging.ts";
 import { newMetadata } from "../domain/metadata.ts";
 import { newBody } from "../domain/transaction.ts";
-import { chooseForSession } from "../services/acquiring.ts";
 import { mustBeBranding } from "../services/brandings.ts";
 import { cardAutoFee } from "../services/fees.ts";
 import { perform } from "../services/operate.ts";
+import { cardSource, sessionSource } from "../services/paying.ts";
 import { create, find } from "../services/payments.ts";
 import { mustHave } from "../services/plans.ts";
 import { mustBeGroups } from "../services/subscription-groups.ts";
@@ -23,14 +23,13 @@ import {
   acquiring,
   answer,
   callbackUrl,
-  cardSource,
   eraseOf,
   following,
   fraudReportOf,
   operationAbortOf,
   operationReadOf,
+  paid,
   paid_with,
-  pay,
   resumed,
 } from "./operations.ts";
 import { optionsOf } from "./payment-operations.ts";
@@ -231,10 +230,14 @@ const subscriptionOperations = [
       const { input } = request;
       const kind = subscription;
       const verb = "authorize";
-      const source = await cardSource(request, { kind, verb, input });
+      const source = await cardSource(request.services, {
+        account: request.account,
+        key: keyOf(kind, request),
+        verb,
+        ...input,
+      });
       const { amount, customer_ip, nin } = input;
-      const keep = source.card === null ? {} : { keep: source.card.data };
-      return pay(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin, ...keep });
+      return paid(request, { kind, verb, amount, source, options: optionsOf(input), customer_ip, nin });
     },
     resume: resumed(subscription),
   }),
@@ -248,11 +251,10 @@ const subscriptionOperations = [
     handle: async (request) => {
       const { services, account, input } = request;
       const kind = subscription;
-      const transaction = await find(services, keyOf(kind, request));
-      const wanted = { settings: account.settings, transaction, acquirer: input.acquirer ?? null };
-      const source = { transaction, choice: chooseForSession(services, wanted), card: null, token: null, fee: null };
+      const key = keyOf(kind, request);
+      const source = await sessionSource(services, { account, key, acquirer: input.acquirer });
       const { customer_ip } = input;
-      return pay(request, { kind, verb: "session", amount: null, source, options: optionsOf(input), customer_ip });
+      return paid(request, { kind, verb: "session", amount: null, source, options: optionsOf(input), customer_ip });
     },
     resume: resumed(subscription),
   }),

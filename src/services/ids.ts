@@ -1,6 +1,7 @@
 // Names that are unique everywhere: ulids (https://github.com/ulid/spec) and random secrets.
 
 import { randomBytes, randomFillSync } from "node:crypto";
+import { buckets } from "../domain/transaction.ts";
 
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 // Ten bits as two characters.
@@ -41,3 +42,12 @@ export const ulidTime = (at: Date): string => timeOf(at.getTime());
 
 /** 64 lower-case hex characters (32 random bytes): API keys, private keys. */
 export const secretHex = (): string => randomBytes(32).toString("hex");
+
+/** 64 hex characters that cannot be guessed; the first three name the bucket, so that no directory is needed. */
+export const bucketToken = (bucket: number): string => bucket.toString(16).padStart(3, "0") + secretHex().slice(3);
+
+/** The bucket that such a token names; null for what is none. */
+export const bucketIn = (token: string): number | null => {
+  const bucket = /^[0-9a-f]{64}$/.test(token) ? Number.parseInt(token.slice(0, 3), 16) : buckets;
+  return bucket < buckets ? bucket : null;
+};

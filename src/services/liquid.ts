@@ -25,6 +25,19 @@ const includes_deep_max = 50;
 
 /** The page as HTML. Throws what `complaintOf` puts in words. */
 export function renderPage({ name, templates, model, config, images, translations }: Page): string {
+  const globals: Globals = { translations: new Map(Object.entries(translations)) };
+  const liquid = engineOf(templates);
+  return liquid.renderFileSync(name, { model: escaped(model), config, images: byPath(images) }, { globals });
+}
+
+type Globals = { readonly translations: ReadonlyMap<string, string> };
+
+// What was parsed once is kept for as long as its sources are.
+const engines = new WeakMap<Page["templates"], Liquid>();
+
+function engineOf(templates: Page["templates"]): Liquid {
+  const known = engines.get(templates);
+  if (known !== undefined) return known;
   const sources = new Map(Object.entries(templates));
   const read = (file: string): string => spoken(sources.get(file) ?? "");
   const liquid = new Liquid({
@@ -42,8 +55,9 @@ export function renderPage({ name, templates, model, config, images, translation
   });
   liquid.registerTag("capture", Capture);
   liquid.registerTag("include", Include);
-  liquid.registerTag("t", translated(new Map(Object.entries(translations))));
-  return liquid.renderFileSync(name, { model: escaped(model), config, images: byPath(images) });
+  liquid.registerTag("t", Translated);
+  engines.set(templates, liquid);
+  return liquid;
 }
 
 /** What is wrong with a template, in a few words, and where. */
@@ -106,19 +120,18 @@ class Include extends Tag {
 }
 
 /** `{% t Some text, punctuation and all %}`: exactly that text in the shopper's language, else the text. */
-const translated = (translations: ReadonlyMap<string, string>) =>
-  class extends Tag {
-    readonly #text: string;
+class Translated extends Tag {
+  readonly #text: string;
 
-    constructor(token: TagToken, remaining: TopLevelToken[], liquid: Liquid) {
-      super(token, remaining, liquid);
-      this.#text = token.args.trim();
-    }
+  constructor(token: TagToken, remaining: TopLevelToken[], liquid: Liquid) {
+    super(token, remaining, liquid);
+    this.#text = token.args.trim();
+  }
 
-    render(_: Context, emitter: Emitter): void {
-      emitter.write(translations.get(this.#text) ?? this.#text);
-    }
-  };
+  render(ctx: Context, emitter: Emitter): void {
+    emitter.write((ctx.globals as Globals).translations.get(this.#text) ?? this.#text);
+  }
+}
 
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",

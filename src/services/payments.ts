@@ -1,6 +1,5 @@
 // What a merchant does with a payment beside moving money: create it, change it, give it a link, report fraud, abort.
 
-import { randomBytes } from "node:crypto";
 import { notFound, type Other, Refused } from "../domain/refusal.ts";
 import {
   type Body,
@@ -15,7 +14,7 @@ import {
 import type { ActivityRow } from "../storage/rows.ts";
 import { listTransactions, loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
-import { ulid } from "./ids.ts";
+import { bucketToken, ulid } from "./ids.ts";
 import { stop } from "./operate.ts";
 import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
 import type { Taken } from "./plans.ts";
@@ -163,13 +162,6 @@ const shown = ({ body, link_token, group_ids }: Transaction) => ({
   link_token: link_token === null ? null : "[hidden]",
 });
 
-const token_bytes = 32;
-
-/** 64 hex characters that cannot be guessed; the first three name the bucket, so that no directory is needed. */
-function linkToken(bucket: number): string {
-  return bucket.toString(16).padStart(3, "0") + randomBytes(token_bytes).toString("hex").slice(3);
-}
-
 /** Creates or replaces the payment window link; its address stays the same until it is deleted. */
 export const putLink = (
   services: Services,
@@ -184,7 +176,7 @@ export const putLink = (
       mustBeChargeable(link.amount, before.currency);
       const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
       const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
-      return { body, link_token: before.link_token ?? linkToken(before.bucket), due_at: dueAt(before, body) };
+      return { body, link_token: before.link_token ?? bucketToken(before.bucket), due_at: dueAt(before, body) };
     },
   });
 

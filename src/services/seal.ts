@@ -84,6 +84,9 @@ export function createRing(keys: readonly Buffer[], readAgain: () => readonly Bu
   };
 }
 
+/** A key that is never stored. */
+export const newMemoryKey = (): string => randomBytes(key_bytes).toString("base64");
+
 /** `hash_key`: what the keys of hashes are derived from. */
 export const createSeal = (ring: Ring, hash_key: Buffer): Seal => ({
   ...ring,

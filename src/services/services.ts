@@ -11,7 +11,7 @@ import type { Directory } from "./directory.ts";
 import type { Health } from "./health.ts";
 import type { MailWay } from "./mails.ts";
 import type { Addresses } from "./present.ts";
-import type { Seal } from "./seal.ts";
+import type { Ring, Seal } from "./seal.ts";
 import type { Templates } from "./templates.ts";
 
 export type Log = {
@@ -26,6 +26,8 @@ export type Services = {
   readonly nextId: (account_id: number) => Promise<number>;
   readonly clock: MovableClock;
   readonly seal: Seal;
+  /** Seals what must not outlive the installation's processes: its key is in their memory alone. */
+  readonly memory: Pick<Ring, "close" | "open">;
   readonly directory: Directory;
   readonly addresses: Addresses & { readonly api_url: string; readonly manager_url: string };
   readonly mail: MailWay;

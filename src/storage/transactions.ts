@@ -25,6 +25,20 @@ export async function loadTransaction(pool: pg.Pool, { account_id, type, id }: K
   return rows[0] === undefined ? null : fromRow(rows[0]);
 }
 
+/** The transaction that a payment window link leads to. */
+export async function transactionByLink(
+  pool: pg.Pool,
+  { bucket, type, link_token }: Pick<Transaction, "bucket" | "type"> & { readonly link_token: string },
+): Promise<Transaction | null> {
+  const { rows } = await pool.query<Row>({
+    name: "transaction_by_link",
+    text: `SELECT t.*, ${operations_of} AS operations FROM transactions t
+      WHERE t.bucket = $1 AND t.link_token = $2 AND t.type = $3`,
+    values: [bucket, link_token, type],
+  });
+  return rows[0] === undefined ? null : fromRow(rows[0]);
+}
+
 export function fromRow(row: Row): Transaction {
   return { ...row, body: unpackBody(row.body), operations: (row.operations ?? []).map(operationFromJson) };
 }

@@ -13,6 +13,7 @@ import { forgetSessions } from "../storage/sessions.ts";
 import { dueTransactions } from "../storage/transactions.ts";
 import { forgetOldProofs } from "../storage/two-factor.ts";
 import { deleteUnused } from "../storage/vault.ts";
+import { forgetWindowSessions } from "../storage/window-sessions.ts";
 import type { Leases } from "./leases.ts";
 import { type Loop, startLoop } from "./loop.ts";
 
@@ -58,6 +59,7 @@ export const startForgetting = (services: Services, { request_log_days }: Kept):
       await forgetMails(services.pool, { now, mails_before: before(mails_kept_ms), kept_max: mailbox_max });
       await forgetOldProofs(services.pool, now);
       await forgetSessions(services.pool, now);
+      await forgetWindowSessions(services.pool, now);
       await forgetExports(services.pool, now);
       await forgetRequests(services.pool, before(request_log_days * day_ms));
       return false;
