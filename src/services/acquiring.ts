@@ -80,6 +80,12 @@ export function chooseForSession({ acquirers }: Services, { settings, transactio
   return { acquirer: name, test_mode };
 }
 
+/** Is there an acquirer that real money could go to? */
+export const isLive = ({ acquirers }: Pick<Services, "acquirers">, settings: AccountSettings): boolean =>
+  activeAcquirers(settings).some(
+    (name) => acquirers[name] !== undefined && hasCredentials(settings.acquirer_settings[name] ?? {}),
+  );
+
 const activeAcquirers = ({ acquirer_settings }: AccountSettings): string[] =>
   Object.keys(acquirer_settings).filter((name) => acquirer_settings[name]?.active === true);
 

@@ -20,6 +20,7 @@ import {
   otherTemplates,
   readFile,
   renameBranding,
+  shownBranding,
   writeFile,
 } from "../storage/brandings.ts";
 import { accountById, type Db, lockAccount, updateSettings } from "../storage/directory.ts";
@@ -161,6 +162,10 @@ export async function findFile({ pool }: Services, key: FileKey): Promise<Buffer
   if (bytes === null) throw noFile();
   return bytes;
 }
+
+/** What the payment window shows of it; null where there is no such branding (any more). */
+export const brandingShown = ({ pool }: Services, key: BrandingKey, locales: readonly string[]) =>
+  shownBranding(pool, { ...key, locales });
 
 /** What the audit trail says of a file: not what it holds, but whether it is still the same. */
 export const described = (bytes: Buffer | null) =>

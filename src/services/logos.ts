@@ -6,7 +6,7 @@ import { Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import type { Db } from "../storage/directory.ts";
 import { lockAccount } from "../storage/directory.ts";
-import { deleteLogo, type LogoKey, readLogo, writeLogo } from "../storage/logos.ts";
+import { deleteLogo, hasLogo, type LogoKey, readLogo, writeLogo } from "../storage/logos.ts";
 import { activity, differences } from "./activity.ts";
 import { described } from "./brandings.ts";
 import { inOneCommit } from "./changing.ts";
@@ -18,6 +18,10 @@ export const logo_bytes_max = 524_288;
 const mobilepay_size = 250;
 
 const target = (account_id: number) => ({ type: "Account", id: account_id });
+
+/** Is there one for the payment window? */
+export const showsLogo = ({ pool }: Services, account_id: number): Promise<boolean> =>
+  hasLogo(pool, { account_id, type: "payment_window" });
 
 const noLogo = (): Refused => new Refused("not_found", null, { message: "Not found: No logo" });
 

@@ -76,6 +76,8 @@ export type Paying = {
   readonly metadata?: Metadata;
   /** Ends it before any rule or acquirer is asked. */
   readonly ruled_out?: RuledOut;
+  /** Only in the state with this revision: refused as `operation_pending` when something happened since. */
+  readonly revision?: number;
 };
 
 /** `performing` never fails, and ends when the acquirer's answer is settled or was not heard. */
@@ -102,6 +104,7 @@ export async function pay(services: Services, actor: Actor, paying: Paying): Pro
     three_d_secure_status: card?.data.three_d_secure?.status ?? null,
     ...kept(key, card?.data),
     ...(fraud && { fraud }),
+    ...(paying.revision !== undefined && { revision: paying.revision }),
     metadata: { ...card?.metadata, ...(customer_ip && { customer_ip }), ...paying.metadata },
   });
   return { begun, performing: perform(services, begun, card?.data ?? null, token) };

@@ -4,7 +4,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { CardInput } from "../domain/card.ts";
-import type { Transaction } from "../domain/transaction.ts";
+import type { Transaction, TransactionType } from "../domain/transaction.ts";
+import { loadTransaction, transactionByLink } from "../storage/transactions.ts";
 import {
   type Authentication,
   changeWindowSession,
@@ -51,6 +52,22 @@ export async function openSession(
   await insertWindowSession(pool, session);
   return session;
 }
+
+/** What a link leads to; null where there is no such link (any more). */
+export async function transactionLinked(
+  { pool }: Services,
+  type: TransactionType,
+  link_token: string,
+): Promise<Transaction | null> {
+  const bucket = bucketIn(link_token);
+  return bucket === null ? null : transactionByLink(pool, { bucket, type, link_token });
+}
+
+/** What the session is for. */
+export const transactionIn = (
+  { pool }: Services,
+  { account_id, type, transaction_id: id }: WindowSession,
+): Promise<Transaction | null> => loadTransaction(pool, { account_id, type, id });
 
 /** Null for what is no session, or not any more. */
 export async function findSession({ pool, clock }: Services, id: string): Promise<WindowSession | null> {

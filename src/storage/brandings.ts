@@ -143,6 +143,29 @@ export async function readFile(db: Db, { account_id, id, name }: FileKey): Promi
   return rows[0]?.data ?? null;
 }
 
+/** What the payment window shows of a branding; `data` only of what it reads itself. */
+export type ShownBranding = {
+  readonly files_version: number;
+  readonly files: readonly { readonly name: string; readonly data: Buffer | null }[];
+};
+
+/** Null when the account has none with this id. `locales`: folders such as `da%`, as LIKE has it. */
+export async function shownBranding(
+  db: Db,
+  { account_id, id, locales }: Key & { readonly locales: readonly string[] },
+): Promise<ShownBranding | null> {
+  const { rows } = await db.query<{ files_version: number; name: string | null; data: Buffer | null }>(
+    `SELECT b.files_version, f.name, CASE WHEN lower(f.name) LIKE '%.liquid' OR f.name = 'config.json'
+        OR (f.name LIKE ANY($4) AND f.name ~* '/branding\\.(po|mo)$') THEN f.data END AS data
+     FROM brandings b LEFT JOIN branding_files f ON f.bucket = b.bucket AND f.branding_id = b.id
+     WHERE b.bucket = $1 AND b.account_id = $2 AND b.id = $3`,
+    [bucketOf(account_id), account_id, id, locales.map((locale) => `locales/${locale}/%`)],
+  );
+  if (rows[0] === undefined) return null;
+  const files = rows.flatMap(({ name, data }) => (name === null ? [] : [{ name, data }]));
+  return { files_version: rows[0].files_version, files };
+}
+
 /** How many files a branding has beside this one, and how many bytes these are. */
 export async function otherFiles(
   db: Db,
@@ -166,8 +189,16 @@ export async function otherTemplates(db: Db, { account_id, id, name }: FileKey):
   return Object.fromEntries(rows.map((row) => [row.name, row.data]));
 }
 
+/** Stylesheets and images are named after it at the payment window. */
+const newVersion = (db: Db, { account_id, id }: Key) =>
+  db.query(
+    "UPDATE brandings SET files_version = files_version + 1 WHERE bucket = $1 AND account_id = $2 AND id = $3",
+    [bucketOf(account_id), account_id, id],
+  );
+
 /** A file of that name is replaced. */
 export async function writeFile(db: Db, { account_id, id, name }: FileKey, data: Buffer): Promise<void> {
+  await newVersion(db, { account_id, id });
   await db.query(
     `INSERT INTO branding_files (bucket, account_id, branding_id, name, data) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (bucket, branding_id, name) DO UPDATE SET data = excluded.data`,
@@ -176,6 +207,7 @@ export async function writeFile(db: Db, { account_id, id, name }: FileKey, data:
 }
 
 export async function deleteFile(db: Db, { account_id, id, name }: FileKey): Promise<void> {
+  await newVersion(db, { account_id, id });
   await db.query(
     "DELETE FROM branding_files WHERE bucket = $1 AND account_id = $2 AND branding_id = $3 AND name = $4",
     [bucketOf(account_id), account_id, id, name],

@@ -15,6 +15,15 @@ export async function readLogo(db: Db, { account_id, type }: LogoKey): Promise<B
   return rows[0]?.data ?? null;
 }
 
+export async function hasLogo(db: Db, { account_id, type }: LogoKey): Promise<boolean> {
+  const { rowCount } = await db.query("SELECT FROM logos WHERE bucket = $1 AND account_id = $2 AND type = $3", [
+    bucketOf(account_id),
+    account_id,
+    type,
+  ]);
+  return rowCount === 1;
+}
+
 /** One that is there is replaced. */
 export async function writeLogo(db: Db, { account_id, type }: LogoKey, data: Buffer): Promise<void> {
   await db.query(

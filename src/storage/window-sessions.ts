@@ -7,6 +7,7 @@ import type { TransactionType } from "../domain/transaction.ts";
 export type Authentication = {
   /** EMV 3-D Secure: threeDSServerTransID. */
   readonly transaction_id: string;
+  readonly message_version: string;
   readonly step: "method" | "challenge";
   /** Where the issuer looks at the browser first; null where it does not. */
   readonly method: { readonly url: string; readonly data: string } | null;

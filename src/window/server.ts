@@ -1,11 +1,205 @@
-// The payment window's listener. Its page is not built yet.
+// The payment window: where shoppers pay (reference: payment-window). HTTP and nothing about money: which page a session is
+// at stands in screens.ts, what an attempt does in pay.ts. Every page works without script, and no cookie is set.
 
-import type { FastifyInstance } from "fastify";
-import type { Transport } from "../api/listener.ts";
-import { sayingOnly } from "../api/sentence.ts";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { answerTo } from "../api/errors.ts";
+import { bytesOf, readBody } from "../api/body.ts";
+import { createListener, type Transport } from "../api/listener.ts";
+import type { RequestLine } from "../api/request-log.ts";
+import { tidyUrl } from "../api/server.ts";
+import { Refused } from "../domain/refusal.ts";
+import type { TransactionType } from "../domain/transaction.ts";
+import { noteReports } from "../services/csp-reports.ts";
+import { ulid } from "../services/ids.ts";
+import { findLogo } from "../services/logos.ts";
+import { folders } from "../services/present.ts";
+import type { Services } from "../services/services.ts";
+import { findSession, openSession, transactionLinked } from "../services/window-sessions.ts";
+import { brandingAsset, ownAsset } from "./assets.ts";
+import { type FormMaker, formPosted } from "./form-post.ts";
+import { lookUp } from "./look-up.ts";
+import type { Answer } from "./page.ts";
+import { languageIn, plainPage } from "./plain.ts";
+import { here } from "./screens.ts";
+import { type Step, steps } from "./steps.ts";
+import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
 
-export const notYet = (transport: Transport): FastifyInstance =>
-  sayingOnly(
-    "The payment window is not built yet: payment links can be made through the API, but their pages cannot be opened.",
-    transport,
+/** Answers what lies under `/simulator/`: the pages of a provider and an issuer in test mode. */
+export type SimulatorPages = (request: {
+  readonly method: string;
+  readonly path: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}) => Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly html: string }>;
+
+type Options = {
+  readonly services: Services;
+  readonly transport: Transport;
+  readonly trust_proxy: readonly string[];
+  readonly simulatorPages: SimulatorPages;
+  /** Makes what the Form describes, as the API client that signed it. */
+  readonly makeByForm: FormMaker;
+  readonly log: (line: RequestLine) => void;
+};
+
+type Handler = (request: FastifyRequest) => Promise<Answer>;
+
+/** The window as a Fastify server, not yet listening. */
+export function createWindow(options: Options): FastifyInstance {
+  const { services, transport, trust_proxy, simulatorPages, makeByForm, log } = options;
+  const server = createListener(transport, {
+    trustProxy: trust_proxy.length > 0 ? [...trust_proxy] : false,
+    rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
+    routerOptions: { maxParamLength: 500, caseSensitive: true },
+  });
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", (_request, _payload, done) => done(null));
+
+  const route = (method: "GET" | "POST", url: string, handler: Handler): void =>
+    void server.route({
+      method,
+      url,
+      exposeHeadRoute: method === "GET",
+      // Before Fastify would look at the body: handlers read it themselves.
+      onRequest: (request, reply) => answer(request, reply, url, handler),
+      handler: () => {},
+    });
+
+  async function answer(request: FastifyRequest, reply: FastifyReply, route_path: string | null, handler: Handler) {
+    const started = performance.now();
+    const id = ulid(services.clock.now());
+    const given = await handler(request).catch((error: unknown) => failed(request, error));
+    const body = request.method === "HEAD" ? "" : given.body;
+    reply.hijack();
+    const length = String(Buffer.byteLength(given.body));
+    reply.raw.writeHead(given.status, { ...given.headers, "X-Request-Id": id, "Content-Length": length });
+    reply.raw.end(body);
+    log({
+      ...{ id, method: request.method, path: route_path ?? "/", route: route_path, status: given.status },
+      ...{ duration_ms: performance.now() - started, version: null, agreement_id: null, ip: request.ip },
+    });
+  }
+
+  const language = ({ headers }: FastifyRequest): string => languageIn(headers["accept-language"]);
+  const plain = (request: FastifyRequest, status: number, error: string): Promise<Answer> =>
+    plainPage(services, { status, error, language: language(request) });
+
+  /** What nobody foresaw tells nothing but that; what was refused says what can be done. */
+  async function failed(request: FastifyRequest, error: unknown): Promise<Answer> {
+    const { status, cause } = answerTo(error);
+    if (cause !== null) services.log.error({ error: String(cause) }, "a page of the window failed");
+    return plain(request, status, status === 404 ? "link_unknown" : "try_again").catch(() => ({
+      status: 500,
+      headers: { "Content-Type": "text/plain; charset=utf-8" },
+      body: "Something went wrong. Please try again.\n",
+    }));
+  }
+
+  async function opened(type: TransactionType, request: FastifyRequest): Promise<Answer> {
+    const { token = "" } = request.params as { token?: string };
+    const transaction = await transactionLinked(services, type, token);
+    if (transaction === null) return plain(request, 404, "link_unknown");
+    const link_language = String(transaction.body.link?.language ?? "en");
+    const session = await openSession(services, transaction, link_language);
+    const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
+    return visit === null ? plain(request, 404, "link_unknown") : here(services, visit);
+  }
+
+  for (const [type, folder] of Object.entries(folders) as [TransactionType, string][])
+    route("GET", `/${folder}/:token`, (request) => opened(type, request));
+
+  /** With the session named in the path, or in the form where the path names none. */
+  async function visited(request: FastifyRequest, id: string, go: (visit: Visit) => Promise<Answer>): Promise<Answer> {
+    const session = await findSession(services, id);
+    if (session === null) return plain(request, 410, "session_expired");
+    const visit = await visitOf(services, session, shopperOf(request));
+    return visit === null ? plain(request, 404, "link_unknown") : go(visit);
+  }
+
+  const step =
+    ({ go, while_open = true }: Step): Handler =>
+    (request) => {
+      const { session = "" } = request.params as { session?: string };
+      return visited(request, session, async (visit) => {
+        const goes = !while_open || obstacleOf(services, visit) === null;
+        return goes ? go(services, visit, request) : here(services, visit);
+      });
+    };
+  for (const one of steps) route(one.method, `/:session${one.path}`, step(one));
+
+  // Forms of brandings for the original post to an address without a session in it.
+  route("POST", "/process_:name", async (request) => {
+    const { params } = await readBody(request.raw);
+    const posted = steps.find(({ path }) => path === "/process");
+    if (posted === undefined) throw new Refused("no_such_path");
+    const { name = "" } = request.params as { name?: string };
+    return visited(request, String(params.session_id ?? ""), (visit) =>
+      posted.go(services, visit, request, { ...params, method: name }),
+    );
+  });
+
+  route("POST", "/:session/card", (request) => {
+    const { session = "" } = request.params as { session?: string };
+    return visited(request, session, async (visit) => json(await lookUp(services, visit, (await readBody(request.raw)).params)));
+  });
+  route("GET", "/:session/logo", (request) => {
+    const { session = "" } = request.params as { session?: string };
+    return visited(request, session, async ({ account }) => {
+      const { bytes, mime } = await findLogo(services, { account_id: account.id, type: "payment_window" });
+      const policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+      const headers = { "Content-Type": mime, "X-Content-Type-Options": "nosniff", "Content-Security-Policy": policy };
+      return { status: 200, headers: { ...headers, "Cache-Control": "private, max-age=3600" }, body: bytes };
+    });
+  });
+
+  for (const framed of [false, true]) {
+    route("POST", framed ? "/framed" : "/", async (request) => {
+      const { params } = await readBody(request.raw);
+      return formPosted(services, { params, framed, language: language(request), make: makeByForm });
+    });
+  }
+  route("GET", "/", (request) => plain(request, 200, "window"));
+
+  route("GET", "/assets/brandings/:account/:branding/:version/*", async (request) => {
+    const { account = "", branding = "", "*": name = "" } = request.params as Record<string, string>;
+    return (await brandingAsset(services, { account, branding, name })) ?? nothing;
+  });
+  route("GET", "/assets/*", async (request) => {
+    const [path = ""] = request.url.split("?");
+    return ownAsset(path, String(request.headers["accept-encoding"] ?? "")) ?? nothing;
+  });
+
+  route("POST", "/csp-reports", async ({ raw, headers }) => {
+    await noteReports(services, await bytesOf(raw), headers["content-type"] ?? "", { account_id: null });
+    return { ...nothing, status: 204 };
+  });
+
+  const simulated: Handler = async (request) => {
+    const { method, url, raw } = request;
+    const [path = ""] = url.split("?");
+    const { params: body } = method === "POST" ? await readBody(raw) : { params: {} };
+    const { status, headers, html } = await simulatorPages({ method, path, body });
+    return { status, headers, body: html };
+  };
+  route("GET", "/simulator/*", simulated);
+  route("POST", "/simulator/*", simulated);
+
+  server.setNotFoundHandler((request, reply) =>
+    answer(request, reply, null, (missing) => plain(missing, 404, "link_unknown")),
   );
+  server.setErrorHandler((error, request, reply) => answer(request, reply, null, () => failed(request, error)));
+  return server;
+}
+
+const shopperOf = ({ ip }: FastifyRequest) => ({ address: ip });
+
+const nothing: Answer = { status: 404, headers: { "Cache-Control": "no-store" }, body: "" };
+
+const json = (value: object): Answer => ({
+  status: 200,
+  headers: {
+    "Content-Type": "application/json; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+  },
+  body: JSON.stringify(value),
+});

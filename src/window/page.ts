@@ -1,0 +1,149 @@
+// A page as it leaves: the document around what a branding's templates make, and the headers that it is served with. The
+// wall against script in brandings is the policy here, whatever an upload was searched for (Content Security Policy
+// Level 3; PCI DSS 6.4.3).
+
+import { renderPage } from "../services/liquid.ts";
+import type { Services } from "../services/services.ts";
+import type { Rendered } from "../services/template-page.ts";
+import type { Branding } from "./branding.ts";
+import { scriptTag } from "./scripts.ts";
+import { standard_templates } from "./standard.ts";
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+};
+
+export type Page = {
+  readonly status: number;
+  /** Of the template: `form`, `error`, `form/3ds_auth`, … */
+  readonly name: string;
+  /** `layout_redirect`: the shopper is sent on at once. */
+  readonly layout: "layout" | "layout_redirect";
+  readonly model: Readonly<Record<string, unknown>>;
+  readonly branding: Branding;
+  readonly title: string;
+  readonly session_id: string | null;
+  /** Where the shopper is sent without being asked. */
+  readonly leave: string | null;
+  /** Who may show it in a frame: anybody, only a page of our own, or nobody. */
+  readonly framed: boolean | "by us";
+  /** What the script reads of the body beside that: `polls`, `tell`, `break-out`. */
+  readonly data?: Readonly<Record<string, string>>;
+  /** Without script the page is asked for again after so many seconds. */
+  readonly refresh_s?: number;
+  /** Origins, beside our own, that its forms and frames may lead to. */
+  readonly origins?: readonly string[];
+  /** Scripts beside the window's. */
+  readonly scripts?: readonly "work.js"[];
+};
+
+/** With the branding's templates; where these fail, with ours. */
+export async function htmlOf({ templates, log }: Pick<Services, "templates" | "log">, page: Page): Promise<string> {
+  const { branding } = page;
+  if (branding.uploaded === null) return document(page, ours(page), false);
+  const rendered: Rendered = await templates
+    .render(asked(page, branding.templates))
+    .catch((error: unknown) => ({ why: String(error) }));
+  if ("html" in rendered) return document(page, rendered.html, true);
+  log.warn({ branding: branding.uploaded.id, why: rendered.why }, "a branding's template failed: ours stands in");
+  return document(page, ours(page), false);
+}
+
+const asked = ({ layout, name, model, branding }: Page, templates: Branding["templates"]) => {
+  const { config, images, texts: translations } = branding;
+  return { name: layout, templates, model: { ...model, page: name }, config, images, translations };
+};
+
+const ours = (page: Page): string => renderPage(asked(page, standard_templates));
+
+const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
+
+function document(page: Page, body: string, is_uploaded: boolean): string {
+  const { branding, title, session_id, layout, leave, refresh_s, scripts = [] } = page;
+  const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
+  // Uploaded templates name addresses as they would stand on the original's root.
+  const base = is_uploaded ? '<base href="/">\n' : "";
+  const again =
+    leave !== null ? `1;url=${escaped(leave)}` : refresh_s !== undefined ? `${refresh_s};url=/${session_id}` : null;
+  const refresh =
+    again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
+  const data = Object.entries({
+    ...(session_id !== null && { session: session_id }),
+    ...(leave !== null && { leave }),
+    ...(branding.config.autojump === true && { autojump: "" }),
+    ...page.data,
+  }).map(([name, value]) => ` data-${name}="${escaped(value)}"`);
+  return `<!doctype html>
+<html lang="${escaped(branding.text_language)}" dir="ltr">
+<head>
+<meta charset="utf-8">
+${base}<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escaped(title)}</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${escaped(branding.stylesheet(stylesheet))}">
+${refresh}${scriptTag("paymentwindow.js")}${scripts.map((name) => `\n${scriptTag(name)}`).join("")}
+</head>
+<body${data.join("")}>
+${body}
+</body>
+</html>
+`;
+}
+
+type Shown = Pick<Page, "framed" | "origins"> & {
+  readonly is_uploaded: boolean;
+  /** Served by TLS, here or by a proxy. */
+  readonly secure: boolean;
+};
+
+const reports_path = "/csp-reports";
+const hsts_s = 63_072_000;
+
+/** What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. */
+export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown): Record<string, string> {
+  const others = origins.map((origin) => ` ${origin}`).join("");
+  const policy = [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    ...(is_uploaded ? ["style-src-attr 'unsafe-inline'"] : []),
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    `frame-src 'self'${others}`,
+    `form-action 'self'${others}`,
+    `base-uri ${is_uploaded ? "'self'" : "'none'"}`,
+    `frame-ancestors ${framed === true ? "*" : framed ? "'self'" : "'none'"}`,
+    `report-uri ${reports_path}`,
+    "report-to csp",
+  ];
+  return {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": policy.join("; "),
+    "Reporting-Endpoints": `csp="${reports_path}"`,
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=()",
+    ...(framed === true ? {} : { "X-Frame-Options": framed ? "SAMEORIGIN" : "DENY" }),
+    ...(secure ? { "Strict-Transport-Security": `max-age=${hsts_s}` } : {}),
+  };
+}
+
+export async function answerWith(services: Services, page: Page): Promise<Answer> {
+  const body = await htmlOf(services, page);
+  const { framed, origins, branding, status } = page;
+  const secure = services.addresses.window_url.startsWith("https:");
+  return { status, headers: pageHeaders({ framed, origins, is_uploaded: branding.uploaded !== null, secure }), body };
+}
+
+/** After a form: the next page is asked for anew, so that loading it again repeats nothing. */
+export const seeOther = (location: string): Answer => ({
+  status: 303,
+  headers: { Location: location, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer" },
+  body: "",
+});

@@ -1,0 +1,258 @@
+// What a shopper can do in a session, by address below `/<session>` (reference: branding-templates). Steps that do something
+// do it in turn: of two clicks the second waits for the first, and both see what came of it.
+
+import type { FastifyRequest } from "fastify";
+import { parseQuery, readBody } from "../api/body.ts";
+import { type RefusalCode, Refused } from "../domain/refusal.ts";
+import { pendingOperation } from "../domain/transaction.ts";
+import type { Answered } from "../services/proof-of-work.ts";
+import type { Services } from "../services/services.ts";
+import { changeSession, dropCard, findSession, heldCard, inTurn } from "../services/window-sessions.ts";
+import type { Next } from "./attempt.ts";
+import { enteredOf, readCardForm, text } from "./card-form.ts";
+import { methodsOf, type Entered } from "./model.ts";
+import type { Answer } from "./page.ts";
+import { seeOther } from "./page.ts";
+import { payByCard } from "./pay.ts";
+import { askProvider, asks_first, isOffered, providerSession } from "./provider.ts";
+import { cancelScreen, errorScreen, form, here, obstacleScreen, redirect, tellingPage } from "./screens.ts";
+import { languages } from "./texts.ts";
+import { authenticate, type Browser, challenged } from "./three-d-secure.ts";
+import { isDeclined, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
+
+type Params = Readonly<Record<string, unknown>>;
+
+export type Step = {
+  readonly method: "GET" | "POST";
+  /** Below the session. */
+  readonly path: string;
+  readonly go: (services: Services, visit: Visit, request: FastifyRequest, params?: Params) => Promise<Answer>;
+  /** Does it need a link that can still be paid? True unless it is said. */
+  readonly while_open?: boolean;
+};
+
+const home = ({ session }: Visit, error?: string): Answer =>
+  seeOther(`/${session.id}${error === undefined ? "" : `?error=${error}`}`);
+
+/** Does the work on the visit as it is when its turn comes; for a second click, and where it cannot be paid any more: null. */
+async function doing(services: Services, visit: Visit, work: (visit: Visit) => Promise<Next>): Promise<Next | null> {
+  return inTurn(services, visit.session, async () => {
+    const session = await findSession(services, visit.session.id);
+    const now = session === null ? null : await visitOf(services, session, visit.shopper);
+    if (now === null || obstacleOf(services, now) !== null) return { kind: "here" };
+    return work(now);
+  });
+}
+
+/** Refusals that say where things stand: the page shows that. */
+const elsewhere: ReadonlySet<RefusalCode> = new Set(["wrong_state", "operation_pending"]);
+const unavailable: ReadonlySet<RefusalCode> = new Set(["not_authorized", "plan_required", "not_found"]);
+
+async function refused(services: Services, visit: Visit, error: unknown): Promise<Answer> {
+  if (!(error instanceof Refused)) throw error;
+  const { code } = error.refusal;
+  if (elsewhere.has(code)) return home(visit);
+  if (unavailable.has(code)) return obstacleScreen(services, visit, "not_available");
+  if (code === "validation" || code === "amount_too_large") return errorScreen(services, visit, "unable_to_complete");
+  throw error;
+}
+
+/** The page after an attempt; `entered` comes back into the form. */
+async function shown(services: Services, visit: Visit, next: Next | null, entered: Entered): Promise<Answer> {
+  if (next === null || next.kind === "here") return home(visit);
+  const session = (await findSession(services, visit.session.id)) ?? visit.session;
+  const now = { ...((await visitOf(services, session, visit.shopper)) ?? visit), session };
+  switch (next.kind) {
+    case "problems":
+      return form(services, now, { error: modeError(next.problems), entered, problems: next.problems });
+    case "fee_added":
+    case "declined":
+      return form(services, now, { error: next.kind, entered });
+    case "three_d_secure_failed":
+      return errorScreen(services, now, authenticationError(services, now));
+    case "guarded":
+      return guarded(services, now, next.verdict, entered);
+  }
+}
+
+/** Test and live cards on what is bound to the other have errors of their own in brandings for the original. */
+const modeError = (problems: readonly { readonly problem: string }[]): string =>
+  problems.some(({ problem }) => problem === "live_on_test")
+    ? "live_payment_on_test_transaction"
+    : problems.some(({ problem }) => problem === "test_on_live")
+      ? "test_payment_on_live_transaction"
+      : "check_fields";
+
+const authenticationError = (services: Services, visit: Visit): string =>
+  methodsOf(services, visit).others.size > 0 ? "secure_3d_auth_failed_other_options" : "secure_3d_auth_failed";
+
+type Guarded = Extract<Next, { kind: "guarded" }>["verdict"];
+
+function guarded(services: Services, visit: Visit, verdict: Guarded, entered: Entered): Promise<Answer> {
+  if (verdict.kind === "work")
+    return form(services, visit, { error: "work", entered, more: { work: verdict.work } });
+  const error = verdict.kind === "link_closed" ? "too_many_attempts" : "slow_down";
+  return form(services, visit, { error, entered, status: 429, more: { wait_s: verdict.wait_s } });
+}
+
+const workIn = (params: Params): Answered | null => {
+  const id = text(params, "work_id");
+  return id === "" ? null : { id, answer: text(params, "work_answer") };
+};
+
+async function payStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
+  const { params } = await readBody(request.raw);
+  const filled = readCardForm(params);
+  try {
+    const next = await doing(services, visit, (now) => payByCard(services, now, { ...filled, work: workIn(params) }));
+    return await shown(services, visit, next, filled.entered);
+  } catch (error) {
+    return refused(services, visit, error);
+  }
+}
+
+// Nobody asked for what a browser fetches ahead.
+const isFetchedAhead = ({ headers }: FastifyRequest): boolean =>
+  /prefetch|prerender/.test(`${headers["sec-purpose"] ?? ""} ${headers.purpose ?? ""}`);
+
+async function methodStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
+  const { name = "" } = request.params as { name?: string };
+  if (isFetchedAhead(request)) return { status: 503, headers: { "Cache-Control": "no-store" }, body: "" };
+  if (name === "creditcard" || !isOffered(services, visit, name)) return undoStep(services, visit);
+  if (!asks_first.has(name)) return toProvider(services, visit, name, {});
+  const session = await changeSession(services, visit.session, { method: name });
+  return form(services, { ...visit, session });
+}
+
+async function toProvider(services: Services, visit: Visit, method: string, person: Params): Promise<Answer> {
+  try {
+    let location: Answer | null = null;
+    await doing(services, visit, async (now) => {
+      const operation = await providerSession(services, now, { method, person });
+      if (operation.pending && operation.data.redirect_url !== undefined)
+        location = await redirect(services, { ...now, session: { ...now.session, method } }, operation);
+      return { kind: "here" };
+    });
+    return location ?? home(visit);
+  } catch (error) {
+    return refused(services, visit, error);
+  }
+}
+
+/** What the forms of methods that ask for something first have: a number to call, a person. */
+async function processStep(services: Services, visit: Visit, request: FastifyRequest, given?: Params): Promise<Answer> {
+  const params = given ?? (await readBody(request.raw)).params;
+  const name = text(params, "method").replaceAll("_", "-") || (visit.session.method ?? "");
+  if (!isOffered(services, visit, name)) return undoStep(services, visit);
+  const mobile = text(params, "mobile");
+  return toProvider(services, visit, name, mobile === "" ? {} : { mobile_number: mobile });
+}
+
+async function undoStep(services: Services, visit: Visit): Promise<Answer> {
+  await dropCard(services, await changeSession(services, visit.session, { method: null }));
+  return home(visit);
+}
+
+async function languageStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
+  const language = text(queryOf(request), "language").toLowerCase();
+  if (Object.hasOwn(languages, language)) await changeSession(services, visit.session, { language });
+  return home(visit);
+}
+
+// What another page of the window may say here; anything else says nothing.
+const told_errors: readonly string[] = ["declined", "three_d_secure_failed"];
+
+async function hereStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
+  const error = text(queryOf(request), "error");
+  if (!told_errors.includes(error) || obstacleOf(services, visit) !== null) return here(services, visit);
+  if (error === "three_d_secure_failed") return errorScreen(services, visit, authenticationError(services, visit));
+  return here(services, visit, { error });
+}
+
+async function returnStep(services: Services, visit: Visit): Promise<Answer> {
+  await askProvider(services, visit);
+  return home(visit);
+}
+
+async function stateStep(services: Services, visit: Visit): Promise<Answer> {
+  const now = await askProvider(services, visit);
+  const { session, transaction } = now;
+  const open = obstacleOf(services, now) === null;
+  const waits = pendingOperation(transaction.operations) !== undefined || session.authentication !== null;
+  const error = isDeclined(lastAttempt(transaction)) && session.method === null ? "?error=declined" : "";
+  const answer = open && waits ? { state: "waiting" } : { state: "moved", location: `/${session.id}${open ? error : ""}` };
+  return {
+    status: 200,
+    headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" },
+    body: JSON.stringify(answer),
+  };
+}
+
+const numberIn = (params: Params, name: string): number | null => {
+  const value = text(params, name);
+  return /^-?\d{1,5}$/.test(value) ? Number(value) : null;
+};
+
+function browserOf({ headers, ip }: FastifyRequest, params: Params): Browser {
+  const color_depth = numberIn(params, "color_depth");
+  return {
+    ip,
+    accept: headers.accept ?? "*/*",
+    user_agent: headers["user-agent"] ?? "",
+    language: text(params, "language").slice(0, 8) || "en",
+    javascript_enabled: color_depth !== null,
+    java_enabled: color_depth === null ? null : text(params, "java_enabled") === "true",
+    color_depth,
+    screen_height: numberIn(params, "screen_height"),
+    screen_width: numberIn(params, "screen_width"),
+    timezone: numberIn(params, "timezone"),
+  };
+}
+
+async function authStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
+  const { params } = await readBody(request.raw);
+  const browser = browserOf(request, params);
+  const { authentication } = visit.session;
+  const done = text(params, "method") === "done" ? "Y" : "N";
+  const method_completed = authentication?.method == null ? "U" : done;
+  const entered = enteredOf(heldCard(services, visit.session) ?? {});
+  try {
+    const next = await doing(services, visit, (now) => authenticate(services, now, { browser, method_completed }));
+    return await shown(services, visit, next, entered);
+  } catch (error) {
+    return refused(services, visit, error);
+  }
+}
+
+/** In the issuer's frame: what came of it is asked and done here, and the page around it goes on. */
+async function resultStep(services: Services, visit: Visit): Promise<Answer> {
+  let next: Next | null = null;
+  try {
+    next = await doing(services, visit, (now) => challenged(services, now));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+  }
+  const error = next?.kind === "declined" || next?.kind === "three_d_secure_failed" ? `?error=${next.kind}` : "";
+  return tellingPage(services, visit, { "break-out": `/${visit.session.id}${error}` });
+}
+
+export const steps: readonly Step[] = [
+  { method: "GET", path: "", go: hereStep, while_open: false },
+  { method: "POST", path: "/pay", go: payStep },
+  { method: "POST", path: "/process", go: processStep },
+  { method: "GET", path: "/payment-method/:name", go: methodStep },
+  { method: "GET", path: "/payment-method-undo", go: undoStep },
+  { method: "GET", path: "/cancel-payment", go: (s, v, r) => cancelScreen(s, v, text(queryOf(r), "sure") === "1") },
+  { method: "GET", path: "/update-language", go: languageStep, while_open: false },
+  { method: "GET", path: "/state", go: stateStep, while_open: false },
+  { method: "GET", path: "/return", go: returnStep, while_open: false },
+  { method: "POST", path: "/return", go: returnStep, while_open: false },
+  { method: "POST", path: "/3ds-auth", go: authStep },
+  { method: "POST", path: "/3ds-method", go: (s, v) => tellingPage(s, v, { tell: "3ds-method-done" }), while_open: false },
+  { method: "POST", path: "/3ds-result", go: resultStep, while_open: false },
+];
+
+function queryOf({ url }: FastifyRequest): Params {
+  const [, query = ""] = url.split("?");
+  return parseQuery(query);
+}
