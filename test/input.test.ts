@@ -13,12 +13,12 @@ import {
   group,
   httpUrl,
   integer,
-  isHttpUrl,
   json,
   list,
   map,
   nullable,
   number,
+  returnUrl,
   text,
   time,
   variables,
@@ -26,6 +26,7 @@ import {
 import { ADDRESS, BASKET, CARD, LINK, SHIPPING } from "../src/api/groups.ts";
 import { compile } from "../src/api/input.ts";
 import { parseForm, parseJson } from "../src/api/params.ts";
+import { isHttpUrl, isReturnUrl } from "../src/domain/urls.ts";
 
 const read = compile(
   Type.Object({
@@ -41,6 +42,7 @@ const read = compile(
     group_ids: Type.Optional(list(integer({ min: 1 }), { max: 3 })),
     config: Type.Optional(json()),
     url: Type.Optional(httpUrl()),
+    continue_url: Type.Optional(returnUrl()),
     at: Type.Optional(time()),
     day: Type.Optional(date()),
     mail: Type.Optional(email()),
@@ -248,6 +250,7 @@ test("addresses, e-mails, days and instants are judged by their form", () => {
   ]) {
     assert.deepEqual(one("url", url), invalid, url);
     assert.equal(isHttpUrl(url), false);
+    assert.deepEqual(one("continue_url", url), invalid, url);
   }
   assert.equal(one("mail", "ida@example.com"), "ida@example.com");
   for (const mail of ["ida", "ida@", "@example.com", "a@b@c.dk", "ida@example"])
@@ -257,6 +260,51 @@ test("addresses, e-mails, days and instants are judged by their form", () => {
   assert.equal(one("at", "2026-01-12 10:14:31 +0100"), "2026-01-12T09:14:31.000Z");
   assert.equal(one("at", "2026-01-12T09:14:31.123Z"), "2026-01-12T09:14:31.123Z");
   assert.deepEqual(one("at", "tomorrow"), invalid);
+});
+
+test("a shopper may be sent to a page or to an app, kept as sent; never to what runs script or opens the device", () => {
+  const readLink = compile(Type.Object(LINK.properties), { nulls: false });
+  for (const url of [
+    "https://shop.example/ok?a=1#b",
+    "https://qp.payment.success",
+    "HTTPS://Shop.example/OK",
+    "myapp://paid",
+    "MyApp://paid?order=A-1001",
+    "com.shop.app:/done",
+    "data.shop.app:/done",
+    "javascripts://paid",
+  ]) {
+    const { value } = readLink({ amount: 1, continue_url: url, cancel_url: url });
+    assert.deepEqual([value.continue_url, value.cancel_url], [url, url]);
+    const { errors } = readLink({ amount: 1, callback_url: url });
+    assert.deepEqual(errors, isHttpUrl(url) ? null : { callback_url: invalid });
+  }
+  const runs = ["javascript:alert(1)", "javascript://x%0aalert(1)", "data:text/html,x", "data:/text/html,x"];
+  const opens = ["vbscript:/x", "blob:/x", "file:///etc/passwd", "about:/blank", "view-source://x", "filesystem:/x"];
+  for (const url of [...runs, ...opens]) {
+    const [scheme = "", ...rest] = url.split(":");
+    const spelled = [scheme, scheme.toUpperCase(), scheme.replace("a", "A")];
+    for (const lead of ["", " ", "\t", "\n", "\u0001", "\u001f", "\u00a0", "\ufeff"]) {
+      for (const name of [...spelled, `${scheme[0]}\t${scheme.slice(1)}`, `${scheme}\r\n`]) {
+        const sent = `${lead}${name}:${rest.join(":")}`;
+        assert.equal(isReturnUrl(sent), false, JSON.stringify(sent));
+      }
+    }
+  }
+  for (const url of [
+    "",
+    ":",
+    "//shop.example",
+    "/ok",
+    "myapp:",
+    "myapp:/",
+    "localhost:3000",
+    "1app://x",
+    "my app://x",
+  ]) {
+    assert.equal(isReturnUrl(url), false, url);
+  }
+  assert.ok(isReturnUrl(`app://${"a".repeat(2_042)}`) && !isReturnUrl(`app://${"a".repeat(2_043)}`));
 });
 
 test("where unknown parameters are refused, names that could not be one are not repeated", () => {

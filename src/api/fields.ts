@@ -2,6 +2,7 @@
 // JSON Schema cannot say stands beside it as a function, which disappears when the schema is written out.
 
 import { type TProperties, type TSchema, type TUnsafe, Type } from "typebox";
+import { isHttpUrl, isReturnUrl, url_length_max } from "../domain/urls.ts";
 import { readJson } from "./params.ts";
 
 export type Extra = {
@@ -108,18 +109,15 @@ function readDate(value: string): string | undefined {
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(value) ? value : undefined;
 }
 
-const url_length_max = 2_048;
-
-/** May callbacks and browsers be sent there? Only the form is judged here, not where it leads. */
-export const isHttpUrl = (value: string): boolean =>
-  value.length <= url_length_max &&
-  /^https?:\/\/[^/]/i.test(value) &&
-  !/[\s\p{Cc}]/u.test(value) &&
-  URL.canParse(value);
-
 /** An `http` or `https` address, kept as sent. */
-export const httpUrl = (extra: Extra = {}) =>
-  special({ format: "uri", maxLength: url_length_max }, (value) => (isHttpUrl(value) ? value : undefined), extra);
+export const httpUrl = (extra: Extra = {}) => address(isHttpUrl, extra);
+
+/** Where a shopper goes afterwards, an app too; kept as sent. */
+export const returnUrl = (extra: Extra = {}) =>
+  address(isReturnUrl, { description: "Of a page, or an app's own: `myapp://paid`", ...extra });
+
+const address = (isFit: (value: string) => boolean, extra: Extra) =>
+  special({ format: "uri", maxLength: url_length_max }, (value) => (isFit(value) ? value : undefined), extra);
 
 export const email = (extra: Extra = {}) =>
   special(

@@ -17,6 +17,7 @@ import {
   map,
   number,
   oneOf,
+  returnUrl,
   text,
   variables,
 } from "./fields.ts";
@@ -144,8 +145,8 @@ export const LINK = Type.Object({
   amount: amountField(),
   agreement_id: Type.Optional(integer({ min: 1 })),
   language: Type.Optional(text({ pattern: /^[a-z]{2}$/i, default: "en" })),
-  continue_url: Type.Optional(httpUrl()),
-  cancel_url: Type.Optional(httpUrl()),
+  continue_url: Type.Optional(returnUrl()),
+  cancel_url: Type.Optional(returnUrl()),
   callback_url: Type.Optional(httpUrl()),
   payment_methods: Type.Optional(paymentMethods()),
   auto_fee: Type.Optional(flag()),

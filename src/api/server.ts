@@ -6,13 +6,13 @@
 import { METHODS } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type Fields, Refused } from "../domain/refusal.ts";
+import { isHttpUrl } from "../domain/urls.ts";
 import type { Actor, Services } from "../services/services.ts";
 import { type Answer, type Answering, answering, type Exchange, one, refuseRawRequest, written } from "./answer.ts";
 import { authenticate, authorize, type Caller, type Credentials } from "./authenticate.ts";
 import { type Files, parseQuery, readBody } from "./body.ts";
 import type { AnyRequest, Endpoint, Request } from "./endpoint.ts";
 import { answerTo } from "./errors.ts";
-import { isHttpUrl } from "./fields.ts";
 import { claimOf, createOnce, type Once } from "./idempotency.ts";
 import { messages, shownName } from "./input.ts";
 import { createListener, type Transport } from "./listener.ts";

@@ -75,6 +75,9 @@ const also: Readonly<Record<string, readonly string[]>> = {
   mastercard: ["mastercard-debet"],
 };
 
+/** The brands that stand on a card, of which its holder may choose: both of a Visa/Dankort, else the one. */
+export const marksOf = (brand: string): readonly string[] => (brand === "visa-dankort" ? (also[brand] ?? []) : [brand]);
+
 /** Every brand that a card may be. */
 export const brands: ReadonlySet<string> = new Set([
   ...ranges.map(({ brand }) => brand),

@@ -1,7 +1,7 @@
 // What acquirers take for a payment (reference: resources, section 12; states, section 4): which methods each offers, the
 // formula that holds until a merchant writes her own, and when a fee may be put on the shopper's bill.
 
-import type { AcquirerName } from "./acquirers.ts";
+import { type AcquirerName, acquirer_names } from "./acquirers.ts";
 import { alpha2Of, isAlpha2, isInEuropeanUnion } from "./countries.ts";
 
 type Formulas = Readonly<Record<string, string>>;
@@ -104,6 +104,32 @@ export function takesBrand(acquirer: string, brand: string, settings: Readonly<R
   if (method === "dankort") return acquirer === "nets";
   const needed = needed_setting[method];
   return needed === undefined || settings[needed] === true;
+}
+
+/** Methods that a merchant's acquirers offer: brands of cards, and other methods with the acquirer of each. */
+export type Offered = { readonly cards: ReadonlySet<string>; readonly others: ReadonlyMap<string, AcquirerName> };
+
+type AcquirerSettings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/**
+ * What the active acquirers of an account offer. `test`: to test cards, of which every brand works wherever cards are taken at
+ * all, before anything was agreed.
+ */
+export function offeredBy(settings: AcquirerSettings, { test }: { readonly test: boolean }): Offered {
+  const active = acquirer_names.filter((acquirer) => settings[acquirer]?.active === true);
+  const card_acquirers = active.filter((acquirer) => standard_formulas[acquirer] === cards);
+  const takes = (brand: string) =>
+    card_acquirers.some((acquirer) => test || takesBrand(acquirer, brand, settings[acquirer] ?? {}));
+  // Where two offer the same it is the newer service, which comes later: mobilepayonline, trustly.
+  const others = active
+    .filter((acquirer) => !card_acquirers.includes(acquirer))
+    .flatMap((acquirer) => methodsOf(acquirer).map((method) => ({ method, acquirer })))
+    // Sofort and Trustly offer iDEAL to whom has agreed on it.
+    .filter(({ method, acquirer }) => method !== "ideal" || settings[acquirer]?.ideal === true);
+  return {
+    cards: new Set(Object.keys(cards).filter(takes)),
+    others: new Map(others.map(({ method, acquirer }) => [method, acquirer])),
+  };
 }
 
 type Issued = { readonly corporate: boolean; readonly country: string | null };
