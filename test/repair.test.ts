@@ -206,6 +206,8 @@ describe("the order never arrives", () => {
           text_on_statement: null,
           settings: {},
           extras: {},
+          return_url: null,
+          method: null,
         },
         AbortSignal.timeout(5_000),
       );

@@ -25,6 +25,8 @@ const cards = Object.fromEntries(
   test_cards.filter(({ brand }) => brand === "visa").map(({ scenario, number }) => [scenario, cardWith(number)]),
 ) as Record<Scenario, Card>;
 
+const pages_url = () => "https://window.example";
+
 async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool; database: TestDatabase }> {
   const database = await testDatabase({ migrated: true });
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
@@ -32,7 +34,7 @@ async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool;
   let now_ms = Date.UTC(2026, 0, 12, 9, 14);
   const clock = { now: () => new Date(now_ms) };
   return {
-    acquirer: createSimulator({ pool, clock, latency_ms }),
+    acquirer: createSimulator({ pool, clock, pages_url, latency_ms }),
     card: cards.approved,
     declined: cards.rejected,
     now: clock.now,
@@ -298,7 +300,7 @@ describe("the simulator", () => {
 
     test("outlives the simulator, with all that its cards do", async () => {
       const { reference: authorization } = await entered("authorize", { card: cards.refund_rejected });
-      const next = createSimulator({ pool: subject.pool, clock: { now: subject.now } });
+      const next = createSimulator({ pool: subject.pool, clock: { now: subject.now }, pages_url });
       assert.equal(told(await ask(next, "capture", newOrder({ authorization }))), "approved");
       assert.equal(told(await ask(next, "refund", newOrder({ authorization }))), no);
     });
@@ -306,7 +308,7 @@ describe("the simulator", () => {
     test("is one book for all processes: together they never take more than was authorized", async () => {
       const pools = Array.from({ length: 3 }, () => new pg.Pool({ connectionString: subject.database.url, max: 3 }));
       try {
-        const all = pools.map((pool) => createSimulator({ pool, clock: { now: subject.now } }));
+        const all = pools.map((pool) => createSimulator({ pool, clock: { now: subject.now }, pages_url }));
         const { reference: authorization } = await entered("authorize", { card: cards.approved, amount: 1000 });
         const twice = newOrder({ authorization, amount: 100 });
         const outcomes = await Promise.all(
@@ -329,7 +331,7 @@ describe("the simulator", () => {
     });
 
     test("says what was received only; if its process ended there, nothing comes of it", async () => {
-      const dying = createSimulator({ pool: subject.pool, clock: { now: subject.now }, latency_ms: 300 });
+      const dying = createSimulator({ pool: subject.pool, clock: { now: subject.now }, pages_url, latency_ms: 300 });
       const order = newOrder({ card: cards.approved });
       const begun_at = subject.now();
       const answer = ask(dying, "authorize", order);
@@ -353,7 +355,7 @@ describe("the simulator", () => {
   test("who cannot reach the book hears unknown, never no", async () => {
     const pool = new pg.Pool({ connectionString: subject.database.url, max: 1 });
     await pool.end();
-    const cut_off = createSimulator({ pool, clock: { now: subject.now } });
+    const cut_off = createSimulator({ pool, clock: { now: subject.now }, pages_url });
     assert.equal((await ask(cut_off, "authorize", newOrder({ card: cards.approved }))).kind, "unknown");
   });
 });
