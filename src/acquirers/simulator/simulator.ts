@@ -108,7 +108,9 @@ function sessionData({ verb, reference, return_url }: Entry, pages_url: string):
 function outcomeOf(entry: Entry, { now, data }: { readonly now: Date; readonly data: Outcome["data"] }): Outcome {
   const { reference, verb, outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at } = entry;
   const more = data === undefined ? {} : { data };
-  if (status_code === null || outcome === "waiting" || answer_at > now) {
+  // What a shopper decided on a page is decided, by whichever clock.
+  const is_due_later = entry.return_url === null && answer_at > now;
+  if (status_code === null || outcome === "waiting" || is_due_later) {
     return { kind: "unknown", reason: "still working", waiting: true, ...more };
   }
   const answer = { status_code, acquirer_status_code, acquirer_status_msg, ...more };
