@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
+import { createDirectoryServer } from "./acquirers/simulator/directory-server.ts";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
@@ -125,6 +126,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
   const templates = createTemplates();
   parts.works.push(templates);
   let nudge = (): void => {};
+  const simulated = { pool: simulator_pool, clock, pages_url: () => addresses.window_url };
   const services: Services = {
     pool,
     commit: committer(writer),
@@ -135,8 +137,9 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     directory: createDirectory({ pool, seal, now: clock.now, password_cost }),
     addresses,
     mail: config.smtp !== null ? "smtp" : config.mode === "start" ? "mailbox" : "none",
-    simulator: createSimulator({ pool: simulator_pool, clock, latency_ms: simulator_latency_ms ?? 0 }),
+    simulator: createSimulator({ ...simulated, latency_ms: simulator_latency_ms ?? 0 }),
     acquirers: {},
+    three_d_secure: { simulator: createDirectoryServer(simulated), live: null },
     health: createHealth(),
     plans: config.plans,
     templates,

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { simulatorPages } from "../src/acquirers/simulator/pages.ts";
 import { type App, startApp as startRealApp } from "../src/app.ts";
 import { audit } from "../src/audit.ts";
 import { readConfig } from "../src/config.ts";
@@ -206,6 +207,8 @@ describe("the order never arrives", () => {
           text_on_statement: null,
           settings: {},
           extras: {},
+          return_url: null,
+          method: null,
         },
         AbortSignal.timeout(5_000),
       );
@@ -273,6 +276,29 @@ describe("what follows from an operation follows after a repair, too", { concurr
     }, "the session's data");
     assert.equal(session_id, (await newest(id)).reference);
     assert.deepEqual(await operations(id), ["session pending"]);
+  });
+
+  test("a session that nobody answers stays pending, until somebody answers on the provider's page", async () => {
+    const id = await create();
+    const options = { return_url: "https://window.example/abc/return", method: "mobilepay" };
+    const { acquirer, test_mode } = { acquirer: "clearhaus", test_mode: true };
+    const wanted = wish(id, "session", { amount, options, acquirer, test_mode });
+    const begun = await begin(app.services, system, wanted);
+    await perform(app.services, begun, null);
+    const { reference, id: operation_id } = begun.operation;
+    const key = { account_id: shop.id, type: "Payment", id, operation_id } as const;
+    const [{ data }] = (await read(id)).operations;
+    assert.equal(data.redirect_url, `${app.app.addresses.window_url}/simulator/provider/${reference}`);
+    outlast_late();
+    assert.equal(await repair(app.services, key), false);
+    assert.deepEqual(await operations(id), ["session pending"]);
+    const { pool, clock } = app.services;
+    const pages = simulatorPages({ pool, clock, pages_url: () => app.app.addresses.window_url });
+    const path = new URL(data.redirect_url).pathname;
+    const back = await pages({ method: "POST", path, body: { answer: "approve" } });
+    assert.equal(back.headers.Location, options.return_url);
+    await repair(app.services, key);
+    assert.deepEqual(await settled(id), ["session 20000"]);
   });
 });
 

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { Acquirer, Order, Outcome, Verb } from "../src/acquirers/acquirer.ts";
+import { simulatorPages } from "../src/acquirers/simulator/pages.ts";
 import { createSimulator } from "../src/acquirers/simulator/simulator.ts";
 import type { Card } from "../src/domain/card.ts";
 import { type Scenario, test_cards } from "../src/domain/test-cards.ts";
@@ -25,6 +26,8 @@ const cards = Object.fromEntries(
   test_cards.filter(({ brand }) => brand === "visa").map(({ scenario, number }) => [scenario, cardWith(number)]),
 ) as Record<Scenario, Card>;
 
+const pages_url = () => "https://window.example";
+
 async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool; database: TestDatabase }> {
   const database = await testDatabase({ migrated: true });
   const pool = new pg.Pool({ connectionString: database.url, max: 3 });
@@ -32,7 +35,7 @@ async function simulated(latency_ms: number): Promise<Subject & { pool: pg.Pool;
   let now_ms = Date.UTC(2026, 0, 12, 9, 14);
   const clock = { now: () => new Date(now_ms) };
   return {
-    acquirer: createSimulator({ pool, clock, latency_ms }),
+    acquirer: createSimulator({ pool, clock, pages_url, latency_ms }),
     card: cards.approved,
     declined: cards.rejected,
     now: clock.now,
@@ -239,6 +242,144 @@ describe("the simulator", () => {
     });
   });
 
+  describe("a session that says where the shopper comes back to", () => {
+    const return_url = "https://window.example/abc/return?a=1&b=<2>";
+    const session = (more: Partial<Order> = {}) => newOrder({ return_url, method: "mobilepay", ...more });
+    const shown = (method: "GET" | "POST", reference: string, body = {}) =>
+      simulatorPages({ pool: subject.pool, clock: { now: subject.now }, pages_url })({
+        method,
+        path: `/simulator/provider/${reference}`,
+        body,
+      });
+    const answer = (order: Order, wish: string) => shown("POST", order.reference, { answer: wish });
+
+    /** A session that waits on its page. */
+    async function waiting(more: Partial<Order> = {}): Promise<Order> {
+      const order = session(more);
+      const outcome = await ask(acquirer, "session", order);
+      assert.equal(told(outcome), "waiting");
+      const redirect_url = `https://window.example/simulator/provider/${order.reference}`;
+      assert.deepEqual(outcome.data, { session_id: order.reference, redirect_url });
+      return order;
+    }
+
+    test("waits for as long as nobody answers, and says so whenever it is asked", async () => {
+      const order = await waiting();
+      const begun_at = subject.now();
+      subject.advance(30 * 86_400_000);
+      const found = await find(order, begun_at);
+      assert.equal(told(found), "waiting");
+      assert.ok(found.kind === "unknown" && found.data?.redirect_url);
+    });
+
+    test("shows what is paid and with what, without inline script or style", async () => {
+      const page = await shown("GET", (await waiting({ amount: 24_900 })).reference);
+      assert.equal(page.status, 200);
+      assert.match(page.html, /<dd>mobilepay<\/dd>/);
+      assert.match(page.html, /249\.00 DKK/);
+      assert.match(page.html, /Test mode: no money moves/);
+      assert.ok(!/ style=| on\w+=|<style|<script>/.test(page.html));
+      assert.match(page.headers["Content-Security-Policy"] ?? "", /form-action 'self' https:\/\/window\.example;/);
+    });
+
+    for (const [wish, becomes, other] of [
+      ["approve", "approved", "decline"],
+      ["decline", "40000 Rejected by the shopper", "approve"],
+    ] as const) {
+      test(`${wish} on its page decides it once, and every answer leads back`, async () => {
+        const order = await waiting();
+        for (const each of [wish, other, wish, "leave"]) {
+          const back = await answer(order, each);
+          assert.deepEqual([back.status, back.headers.Location], [303, return_url]);
+          assert.equal(told(await find(order)), becomes, each);
+        }
+        const page = await shown("GET", order.reference);
+        assert.match(page.html, /Already answered/);
+        assert.equal(told(await ask(acquirer, "session", order)), becomes, "sent again, it is the same session");
+      });
+    }
+
+    test("approved, it can be captured", async () => {
+      const order = await waiting();
+      await answer(order, "approve");
+      assert.equal(told(await send("capture", { authorization: order.reference })), "approved");
+    });
+
+    test("left without an answer it still waits", async () => {
+      const order = await waiting();
+      assert.equal((await answer(order, "leave")).headers.Location, return_url);
+      assert.equal(told(await find(order)), "waiting");
+    });
+
+    test("ended by the shop, it cannot be approved any more", async () => {
+      const order = await waiting();
+      assert.equal((await acquirer.abort?.(order, patience()))?.kind, "never_heard");
+      assert.equal((await answer(order, "approve")).headers.Location, return_url);
+      assert.match((await shown("GET", order.reference)).html, /The shop has ended it/);
+      assert.equal((await find(order)).kind, "never_heard");
+      assert.equal(await subject.effects(order.reference), 0);
+    });
+
+    test("approved and ended at the same moment: exactly one of them happened, to everybody", async () => {
+      const seen = new Set<string>();
+      for (let round = 0; round < 12; round++) {
+        const order = await waiting();
+        // The abort's clock may be behind the page's.
+        const abort = acquirer.abort?.(order, patience());
+        subject.advance(1);
+        const [aborted] = await Promise.all([abort, answer(order, "approve")]);
+        const stands = (await find(order)).kind;
+        assert.equal(aborted?.kind, stands);
+        assert.equal(await subject.effects(order.reference), stands === "approved" ? 1 : 0);
+        seen.add(stands);
+      }
+      assert.ok(
+        [...seen].every((kind) => kind === "approved" || kind === "never_heard"),
+        [...seen].join(),
+      );
+    });
+
+    test("an approval stands although the shop's clock is behind the page's", async () => {
+      const order = await waiting();
+      const behind = createSimulator({
+        pool: subject.pool,
+        clock: { now: () => new Date(subject.now().getTime() - 60_000) },
+        pages_url,
+      });
+      await answer(order, "approve");
+      assert.equal((await behind.abort?.(order, patience()))?.kind, "approved");
+      assert.equal(told(await find(order)), "approved");
+    });
+
+    test("of an approval and a decline together one stands", async () => {
+      const order = await waiting();
+      await Promise.all(["approve", "decline", "approve", "decline"].map((wish) => answer(order, wish)));
+      const stands = told(await find(order));
+      await answer(order, "approve");
+      await answer(order, "decline");
+      assert.equal(told(await find(order)), stands);
+    });
+
+    test("a request's own wish comes before the page", async () => {
+      const order = session({ extras: { simulator: { session: "approved" } } });
+      assert.equal(told(await ask(acquirer, "session", order)), "approved");
+    });
+
+    test("nothing else has a page: no card's authorization, no session without one, nobody's", async () => {
+      const card = await entered("authorize", { card: cards.approved, return_url });
+      const own = newOrder();
+      await ask(acquirer, "session", own);
+      for (const reference of [card.reference, own.reference, newOrder().reference, "", "' OR true --"]) {
+        assert.equal((await shown("GET", reference)).status, 404, reference);
+        for (const wish of ["approve", "decline", "leave"]) {
+          assert.equal((await shown("POST", reference, { answer: wish })).status, 404, reference);
+        }
+      }
+      assert.equal(told(await find(own)), "waiting");
+      assert.equal((await answer(await waiting(), "constructor")).status, 400);
+    });
+  });
+
   test("a delayed answer can be aborted until it is due", async () => {
     const early = newOrder({ card: cards.delayed });
     const due = newOrder({ card: cards.delayed });
@@ -298,7 +439,7 @@ describe("the simulator", () => {
 
     test("outlives the simulator, with all that its cards do", async () => {
       const { reference: authorization } = await entered("authorize", { card: cards.refund_rejected });
-      const next = createSimulator({ pool: subject.pool, clock: { now: subject.now } });
+      const next = createSimulator({ pool: subject.pool, clock: { now: subject.now }, pages_url });
       assert.equal(told(await ask(next, "capture", newOrder({ authorization }))), "approved");
       assert.equal(told(await ask(next, "refund", newOrder({ authorization }))), no);
     });
@@ -306,7 +447,7 @@ describe("the simulator", () => {
     test("is one book for all processes: together they never take more than was authorized", async () => {
       const pools = Array.from({ length: 3 }, () => new pg.Pool({ connectionString: subject.database.url, max: 3 }));
       try {
-        const all = pools.map((pool) => createSimulator({ pool, clock: { now: subject.now } }));
+        const all = pools.map((pool) => createSimulator({ pool, clock: { now: subject.now }, pages_url }));
         const { reference: authorization } = await entered("authorize", { card: cards.approved, amount: 1000 });
         const twice = newOrder({ authorization, amount: 100 });
         const outcomes = await Promise.all(
@@ -329,7 +470,7 @@ describe("the simulator", () => {
     });
 
     test("says what was received only; if its process ended there, nothing comes of it", async () => {
-      const dying = createSimulator({ pool: subject.pool, clock: { now: subject.now }, latency_ms: 300 });
+      const dying = createSimulator({ pool: subject.pool, clock: { now: subject.now }, pages_url, latency_ms: 300 });
       const order = newOrder({ card: cards.approved });
       const begun_at = subject.now();
       const answer = ask(dying, "authorize", order);
@@ -353,7 +494,7 @@ describe("the simulator", () => {
   test("who cannot reach the book hears unknown, never no", async () => {
     const pool = new pg.Pool({ connectionString: subject.database.url, max: 1 });
     await pool.end();
-    const cut_off = createSimulator({ pool, clock: { now: subject.now } });
+    const cut_off = createSimulator({ pool, clock: { now: subject.now }, pages_url });
     assert.equal((await ask(cut_off, "authorize", newOrder({ card: cards.approved }))).kind, "unknown");
   });
 });

@@ -21,6 +21,10 @@ export type Order = {
   readonly settings: Readonly<Record<string, unknown>>;
   /** Acquirer-specific parameters, as sent. */
   readonly extras: Readonly<Record<string, unknown>>;
+  /** Of a session: where the provider sends the shopper back to; null where no shopper is sent anywhere. */
+  readonly return_url: string | null;
+  /** Of a session: the payment method that the shopper chose (`mobilepay`), where an acquirer has several. */
+  readonly method: string | null;
 };
 
 /** Three outcomes, never two: an answer that did not arrive is not a no. */

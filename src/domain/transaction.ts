@@ -26,6 +26,10 @@ export type OperationOptions = {
   /** The acquirer is asked for 0; the operation keeps its amount. */
   readonly zero_auth?: boolean;
   readonly extras?: Readonly<Record<string, unknown>>;
+  /** Of a session: the window's address that the provider sends the shopper back to. It names a shopper's visit: erased. */
+  readonly return_url?: string;
+  /** Of a session: the payment method that the shopper chose, as in `payment_methods`. */
+  readonly method?: string;
   /** What the acquirer calls the subscription's authorization that a recurring payment builds on. */
   readonly authorization?: string;
   /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */

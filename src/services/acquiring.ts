@@ -1,6 +1,7 @@
 // Which acquirer does it, and whether it is a test (reference: testing; extensions, sections 3 and 6).
 
 import type { Acquirer, Verb } from "../acquirers/acquirer.ts";
+import type { ThreeDSecure } from "../acquirers/three-d-secure.ts";
 import type { AccountSettings } from "../domain/account.ts";
 import { type Card, issuingCountry } from "../domain/card.ts";
 import { takesBrand } from "../domain/fees.ts";
@@ -15,6 +16,10 @@ export const acquirerFor = (
   { simulator, acquirers }: Services,
   { test_mode, acquirer }: Transaction,
 ): Acquirer | null => (test_mode ? simulator : (acquirers[acquirer ?? ""] ?? null));
+
+/** The 3-D Secure server that a transaction's issuer is asked through; null when there is none. Never the simulated one for live. */
+export const threeDSecureFor = ({ three_d_secure }: Services, test_mode: boolean): ThreeDSecure | null =>
+  test_mode ? three_d_secure.simulator : three_d_secure.live;
 
 export type Choice = { readonly acquirer: string; readonly test_mode: boolean };
 

@@ -72,7 +72,7 @@ export async function begin(services: Services, actor: Actor, wish: Wish): Promi
     const at = services.clock.now();
     const ended = endSession(before.operations, at);
     // What was erased is not made personal again.
-    const { extras: _, ...impersonal } = wish.options ?? {};
+    const { extras: _, return_url: __, ...impersonal } = wish.options ?? {};
     const options = before.retented_at === null ? wish.options : impersonal;
     const counted = { ...wish, options: { ...options, ...mark } };
     const operation = newOperation(services, { transaction: before, wish: counted, at, version: actor.version });
@@ -192,6 +192,8 @@ export async function orderOf(
     text_on_statement: body.text_on_statement,
     settings: account.settings.acquirer_settings[acquirer ?? ""] ?? {},
     extras: operation.options.extras ?? {},
+    return_url: operation.options.return_url ?? null,
+    method: operation.options.method ?? null,
   };
 }
 

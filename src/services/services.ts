@@ -2,6 +2,7 @@
 
 import type pg from "pg";
 import type { Acquirer } from "../acquirers/acquirer.ts";
+import type { ThreeDSecure } from "../acquirers/three-d-secure.ts";
 import type { Plans } from "../domain/plans.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import type { Commit } from "../storage/commit.ts";
@@ -34,6 +35,8 @@ export type Services = {
   readonly simulator: Acquirer;
   /** Adapters by acquirer name; an acquirer without one can only do test transactions. */
   readonly acquirers: Readonly<Record<string, Acquirer>>;
+  /** Who asks issuers; live: null while there is no adapter. */
+  readonly three_d_secure: { readonly simulator: ThreeDSecure; readonly live: ThreeDSecure | null };
   readonly health: Health;
   /** What accounts may be on; the first is where they begin. */
   readonly plans: Plans;

@@ -29,10 +29,13 @@ export async function oldTransactions(pool: pg.Pool, { slots, before, limit }: O
 
 const keyOf = ({ account_id, id }: Key): [number, number] => [bucketOf(account_id), id];
 
-/** Extras that the acquirer was given, and what it said; that an operation took back another one stays. */
+/**
+ * Extras that the acquirer was given, where the shopper came back to, and what the acquirer said; that an operation took
+ * back another one stays.
+ */
 export async function eraseOperations(pool: pg.Pool, key: Key): Promise<void> {
   await pool.query(
-    `UPDATE operations SET options = (options::jsonb - 'extras')::json, data = CASE WHEN options ->> 'voids' IS NULL
+    `UPDATE operations SET options = (options::jsonb - 'extras' - 'return_url')::json, data = CASE WHEN options ->> 'voids' IS NULL
        THEN '{}'::json ELSE json_build_object('voided_operation', options ->> 'voids') END
      WHERE bucket = $1 AND transaction_id = $2 AND NOT pending`,
     keyOf(key),

@@ -38,6 +38,8 @@ export const newOrder = (more: Partial<Order> = {}): Order => {
     text_on_statement: null,
     settings: {},
     extras: {},
+    return_url: null,
+    method: null,
     ...more,
   };
 };

@@ -19,6 +19,8 @@ export type Entry = {
   readonly acquirer_status_code: string | null;
   readonly acquirer_status_msg: string | null;
   readonly answer_at: Date;
+  /** Of a session that waits for its page: where the shopper comes back to. */
+  readonly return_url: string | null;
 };
 
 export type Arrival = { readonly verb: Verb; readonly order: Order; readonly at: Date };
@@ -33,8 +35,9 @@ export type Book = {
   readonly refuse: (order: Order, why: "find" | "abort", at: Date) => Promise<Entry>;
 };
 
-const shown = `reference, verb, "authorization", outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at`;
-const columns = `${shown}, transaction, step, amount, currency, scenario, received_at`;
+const shown = `reference, verb, "authorization", outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at,
+  return_url`;
+const columns = `${shown}, transaction, step, amount, currency, scenario, received_at, method`;
 
 // Each time another process has put an order on the same authorization first.
 const tries_max = 50;
@@ -64,13 +67,14 @@ export function openBook(pool: pg.Pool): Book {
     enter,
     find,
     async refuse(order, why, at) {
+      // What is due later can still be taken back. What a shopper decided on a page cannot, by whichever clock.
       const { rows } = await pool.query<Entry>({
         name: "book_refuse",
         text: `INSERT INTO simulator.book AS b (reference, verb, transaction, "authorization", amount, currency, scenario,
             outcome, status_code, received_at, answer_at)
           VALUES ($1, $2, $3, $4, $5, $6, 'none', 'refused', '50300', $7, $7)
           ON CONFLICT (reference) DO UPDATE SET outcome = 'refused', status_code = '50300', answer_at = $7
-          WHERE b.outcome IN ('received', 'waiting') OR b.answer_at > $7 RETURNING ${shown}`,
+          WHERE b.outcome IN ('received', 'waiting') OR (b.answer_at > $7 AND b.return_url IS NULL) RETURNING ${shown}`,
         values: [order.reference, why, order.transaction, order.authorization, order.amount, order.currency, at],
       });
       const entry = rows[0] ?? (await find(order.reference));
@@ -156,8 +160,10 @@ async function authorizations(pool: pg.Pool, arrivals: readonly Arrival[]): Prom
 
 /** What is known of an order before it is decided. The card is not among it. */
 function ordered({ verb, order, at }: Arrival) {
-  const { reference, transaction, authorization, amount, currency } = order;
-  return { reference, verb, transaction, authorization, amount, currency, scenario: "none", received_at: at };
+  const { reference, transaction, authorization, amount, currency, method } = order;
+  const return_url = verb === "session" ? order.return_url : null;
+  const asked = { reference, verb, transaction, authorization, amount, currency, return_url, method };
+  return { ...asked, scenario: "none", received_at: at };
 }
 
 function decided(arrival: Arrival, known: Known) {

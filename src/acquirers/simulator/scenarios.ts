@@ -54,10 +54,12 @@ const three_d_secure_required: Decision = {
   delay_ms: 0,
 };
 
+/** What a shopper answers, simulated or on the provider's page. */
+export const shopper_answers = { approved, rejected: rejected("Rejected by the shopper") } as const;
+
 /** `extras[simulator][session]`: what the simulated shopper does. */
 const session_wishes: Readonly<Record<string, Decision>> = {
-  approved,
-  rejected: rejected("Rejected by the shopper"),
+  ...shopper_answers,
   waiting: {
     outcome: "waiting",
     status_code: "20200",
@@ -71,12 +73,15 @@ const session_wishes: Readonly<Record<string, Decision>> = {
 export const follows: ReadonlySet<string> = new Set<Verb>(["recurring", "capture", "refund", "cancel", "renew"]);
 
 /** What kind of card (or session) this order belongs to: kept in the book instead of the card. */
-export function scenarioOf(verb: Verb, { card, extras }: Order, authorization: Authorization | null): string {
+export function scenarioOf(verb: Verb, order: Order, authorization: Authorization | null): string {
+  const { card, extras, return_url } = order;
   if (card !== null) return testCard(card.number)?.scenario ?? "live";
   if (authorization !== null) return authorization.scenario;
   if (verb !== "session") return "none";
   const wish = (extras.simulator as { session?: unknown } | undefined)?.session;
-  return typeof wish === "string" && Object.hasOwn(session_wishes, wish) ? `session_${wish}` : "session";
+  if (typeof wish === "string" && Object.hasOwn(session_wishes, wish)) return `session_${wish}`;
+  // Somebody real can be sent to the provider's page: nobody is simulated.
+  return return_url === null ? "session" : "session_waiting";
 }
 
 export function decide(verb: Verb, order: Order, { scenario, authorization }: Basis): Decision {

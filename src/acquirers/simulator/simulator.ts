@@ -6,18 +6,26 @@
 //   fault     lost_before   the order never arrives; nothing is heard
 //             lost_after    the order has its effect, the answer is lost
 //             late          nothing is heard, and the order arrives a second later
-//   session   approved, rejected, waiting: what the shopper does, at once; without it one approves after 5 s
+//   session   approved, rejected, waiting: what the shopper does, at once; without it one approves after 5 s, or, where
+//             the order says where the shopper comes back to, whoever is sent to the provider's page (pages.ts) decides
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type pg from "pg";
 import type { Acquirer, Found, Order, Outcome, Verb } from "../acquirer.ts";
 import { type Arrival, type Entry, openBook } from "./book.ts";
+import { heard, unheard } from "./heard.ts";
+import { providerPath } from "./sessions.ts";
 
-type Options = {
-  /** Its own connections. */
+/** Where everything simulated is: its own connections, the application's clock, and who shows its pages. */
+export type Simulated = {
   readonly pool: pg.Pool;
-  /** The application's clock, which tests move. */
+  /** Tests move it. */
   readonly clock: { readonly now: () => Date };
+  /** The origin that serves `/simulator/…`, once it is known. */
+  readonly pages_url: () => string;
+};
+
+type Options = Simulated & {
   /** How long it thinks: the order is noted as received first and has its effect afterwards. */
   readonly latency_ms?: number;
 };
@@ -27,9 +35,14 @@ const on_its_way_ms = 5_000;
 // When an order with the fault `late` arrives.
 const late_arrival_ms = 1_000;
 
-export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acquirer {
+export function createSimulator({ pool, clock, pages_url, latency_ms = 0 }: Options): Acquirer {
   const book = openBook(pool);
   const late_ms = on_its_way_ms + latency_ms;
+
+  const foundIn = (entry: Entry, now: Date): Found =>
+    entry.outcome === "refused" ? { kind: "never_heard" } : told(entry, now);
+
+  const told = (entry: Entry, now: Date): Outcome => outcomeOf(entry, { now, data: sessionData(entry, pages_url()) });
 
   /** Goes on to its end, whether or not somebody still waits for the answer. */
   async function work(arrival: Arrival): Promise<Outcome> {
@@ -37,7 +50,7 @@ export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acqui
       await book.receive(arrival);
       await sleep(latency_ms);
     }
-    return outcomeOf(await book.enter(arrival), clock.now());
+    return told(await book.enter(arrival), clock.now());
   }
 
   const verb =
@@ -86,32 +99,21 @@ export function createSimulator({ pool, clock, latency_ms = 0 }: Options): Acqui
   };
 }
 
-type Unknown = Extract<Outcome, { kind: "unknown" }>;
-
-const unheard = (reason: string): Unknown => ({ kind: "unknown", reason });
-
-/** The answer, or "unknown" once the caller has stopped waiting or the way to the book is broken. */
-function heard<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | Unknown> {
-  return new Promise((done) => {
-    const stopped = (): void => done(unheard("no answer in time"));
-    if (signal.aborted) stopped();
-    signal.addEventListener("abort", stopped, { once: true });
-    answer
-      .then(done, (error: unknown) => done(unheard(String(error))))
-      .finally(() => signal.removeEventListener("abort", stopped));
-  });
+/** Of a session: what it is called, and where to send the shopper. */
+function sessionData({ verb, reference, return_url }: Entry, pages_url: string): Outcome["data"] {
+  if (verb !== "session") return undefined;
+  return { session_id: reference, ...(return_url && { redirect_url: `${pages_url}${providerPath(reference)}` }) };
 }
 
-const foundIn = (entry: Entry, now: Date): Found =>
-  entry.outcome === "refused" ? { kind: "never_heard" } : outcomeOf(entry, now);
-
-function outcomeOf(entry: Entry, now: Date): Outcome {
+function outcomeOf(entry: Entry, { now, data }: { readonly now: Date; readonly data: Outcome["data"] }): Outcome {
   const { reference, verb, outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at } = entry;
-  const session = verb === "session" ? { data: { session_id: reference } } : {};
-  if (status_code === null || outcome === "waiting" || answer_at > now) {
-    return { kind: "unknown", reason: "still working", waiting: true, ...session };
+  const more = data === undefined ? {} : { data };
+  // What a shopper decided on a page is decided, by whichever clock.
+  const is_due_later = entry.return_url === null && answer_at > now;
+  if (status_code === null || outcome === "waiting" || is_due_later) {
+    return { kind: "unknown", reason: "still working", waiting: true, ...more };
   }
-  const answer = { status_code, acquirer_status_code, acquirer_status_msg, ...session };
+  const answer = { status_code, acquirer_status_code, acquirer_status_msg, ...more };
   if (outcome !== "approved") return { kind: "rejected", ...answer };
   // A renewed authorization keeps its name; everything else is named as it was ordered.
   const authorization = verb === "renew" ? entry.authorization : reference;

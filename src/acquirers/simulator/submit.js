@@ -1,0 +1,2 @@
+// Sends on a form that only travels through the browser. Without scripts its button does.
+document.querySelector("form[data-submit]")?.submit();
