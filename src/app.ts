@@ -11,9 +11,10 @@ import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
-import { countDropped, createMetrics, metricsServer } from "./metrics.ts";
+import { countAlarms, countDropped, createMetrics, metricsServer } from "./metrics.ts";
 import { callbackBody, spokenVersion } from "./resources/callback-body.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
+import { attemptBook } from "./services/card-testing-alarm.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory, type PasswordCost } from "./services/directory.ts";
 import { createHealth } from "./services/health.ts";
@@ -31,6 +32,7 @@ import { ownCertificate } from "./tls.ts";
 import { whatToDo } from "./trouble.ts";
 import { notYet as windowNotYet } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
+import { startCounting, startWatching } from "./work/card-testing.ts";
 import { startDue, startForgetting, startRetention } from "./work/due.ts";
 import { startExports } from "./work/exports.ts";
 import { type Leases, startLeases } from "./work/leases.ts";
@@ -143,6 +145,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     health: createHealth(),
     plans: config.plans,
     templates,
+    attempts: attemptBook({ pool, log }),
     process_id: () => leases.process_id,
     running: parts.running,
     callbackBody: (transaction, version) => callbackBody(transaction, version, addresses),
@@ -153,6 +156,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
   const requests = requestBook(services);
   const metrics = createMetrics();
   countDropped(metrics, requests.dropped);
+  countAlarms(metrics, pool);
   const tls = await tlsOf(config);
   // On loopback everybody is this machine.
   const transport = { tls, proxies: isLoopback(config.host) ? null : config.trust_proxy };
@@ -192,6 +196,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
   nudge = callbacks.nudge;
   parts.works.push(callbacks, startRepairs(services, leases), startDue(services, leases));
   parts.works.push(startForgetting(services, config), startExports(services, leases), startRequestLog(requests, log));
+  parts.works.push(startCounting(services), startWatching(services, leases));
   parts.works.push(startRetention(services, leases, config.retention_months));
   if (config.smtp !== null) parts.works.push(startMails({ services, leases, smtp: config.smtp }));
   if (config.test_clock) parts.works.push(clockFollower(services));

@@ -11,6 +11,7 @@ import { jsonLog, type Log, readableLog } from "./log.ts";
 import { mailbox } from "./mailbox.ts";
 import { createUser, readPassword } from "./new-user.ts";
 import { accountsCommand } from "./operator.ts";
+import { scriptsCommand } from "./script-inventory.ts";
 import { keysFor } from "./services/sealing.ts";
 import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
@@ -36,6 +37,9 @@ const usage = `coolpay <command>
   key rotate   puts a new master key in front of the others; SIGHUP makes the serving processes use it
   key rewrap   changes every sealed record to the newest master key, beside whatever serves
   key status   which master keys are there, and how many records need each
+  scripts      the scripts of the payment page with reasons and hashes, and what browsers reported (PCI DSS 6.4.3)
+  scripts --check <address of a payment page>
+             whether its scripts and headers, as a browser receives them, are this version's (PCI DSS 11.6.1)
   help       this text
 
 Settings (environment variables):
@@ -85,6 +89,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<nu
     });
   },
   accounts: (words) => withDatabase((url) => accountsCommand(url, words, plansOffered())),
+  scripts: (words) => scriptsCommand(words, { withDatabase }),
   key: ([verb]) => keyCommand(verb, { file: configFor("start").master_key_file, withDatabase }),
   help: async () => {
     console.log(usage);

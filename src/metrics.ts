@@ -9,6 +9,7 @@ import { metricsText } from "./gather.ts";
 import { countRequests } from "./request-metrics.ts";
 import type { Services } from "./services/services.ts";
 import { backlog } from "./storage/backlog.ts";
+import { alarmCount } from "./storage/card-testing.ts";
 import { moveClock } from "./storage/clock.ts";
 import { compareMigrations } from "./storage/migrate.ts";
 
@@ -103,6 +104,20 @@ export function countDropped(
       counter.reset();
       counter.inc({ what: "lines" }, lines);
       counter.inc({ what: "details" }, details);
+    },
+  });
+}
+
+/** Accounts under attack; which ones, the log and their activity tell. */
+export function countAlarms({ registry }: Metrics, pool: Services["pool"]): void {
+  const gauge = new Gauge({
+    name: "coolpay_card_testing_alarm",
+    help: "Accounts most of whose cards are declined: the alarm on card testing is on",
+    registers: [registry],
+    // Every process counts the same rows.
+    aggregator: "max",
+    async collect() {
+      gauge.set(await alarmCount(pool).catch(() => Number.NaN));
     },
   });
 }

@@ -322,7 +322,8 @@ describe("after everything was used", () => {
       `SELECT format('%s.%s', table_name, column_name) AS name FROM information_schema.columns
        WHERE data_type = 'bytea' AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1`,
     );
-    const open = `agreements.invitation_hash agreements.key_hash branding_files.data card_tokens.token_hash
+    const open =
+      `agreements.invitation_hash agreements.key_hash branding_files.data card_attempts.address card_tokens.token_hash
       cryptography_keys.public_key idempotency_keys.fingerprint logos.data mail_tokens.hash recovery_codes.hash
       sessions.token_hash export_chunks.data`.split(/\s+/);
     const in_memory = ["window_sessions.held"];

@@ -58,6 +58,14 @@ export const mail_texts = {
       `You are connected to the merchant account of ${oneLine(shop)} now:`,
       link,
     ),
+  card_testing: ({ shop, attempts, declined, link }: Shop & { attempts: number; declined: number }) =>
+    mail(
+      `Many cards are declined at ${oneLine(shop)}`,
+      `Within ten minutes ${declined} of ${attempts} payments with a card were declined at ${oneLine(shop)}. Mostly that is somebody who tries stolen card numbers.`,
+      "The payment window slows such attempts down by itself: until most cards are approved again each shopper's browser has to compute for a moment before a card is tried, which she hardly notices.",
+      `What you can do: look at the payments of the last minutes and cancel or refund those that you do not know. ${link}`,
+      "If your shop makes payment links for anybody, ask for a basket or a login first.",
+    ),
 } as const;
 
 export type MailKind = keyof typeof mail_texts;

@@ -7,6 +7,7 @@ import type { Plans } from "../domain/plans.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import type { Commit } from "../storage/commit.ts";
 import type { IdempotencyRow } from "../storage/rows.ts";
+import type { AttemptBook } from "./card-testing-alarm.ts";
 import type { MovableClock } from "./clock.ts";
 import type { Directory } from "./directory.ts";
 import type { Health } from "./health.ts";
@@ -42,6 +43,8 @@ export type Services = {
   readonly plans: Plans;
   /** Renders what merchants upload, to try it. */
   readonly templates: Templates;
+  /** Counts attempts with cards in the window, for the alarm on card testing. */
+  readonly attempts: AttemptBook;
   /** The process that asks acquirers, as `operations.runner` names it. */
   readonly process_id: () => number;
   /** Operations that this process is asking about right now: the worker leaves them alone. */

@@ -5,6 +5,8 @@ import { whenDue } from "../services/due.ts";
 import { each } from "../services/each.ts";
 import { eraseOld } from "../services/retention.ts";
 import type { Services } from "../services/services.ts";
+import { forgetAttempts } from "../storage/card-testing.ts";
+import { forgetReports } from "../storage/csp-reports.ts";
 import { forgetExports } from "../storage/exports.ts";
 import { forgetKeys, keys_kept_ms } from "../storage/idempotency.ts";
 import { forgetMails } from "../storage/mails.ts";
@@ -43,6 +45,10 @@ const forgetting_pause_ms = 600_000;
 const mails_kept_ms = 7 * 24 * 3_600_000;
 const mailbox_max = 500;
 const day_ms = 86_400_000;
+// What was declined counts for an hour; whoever looks into an attack has the day.
+const card_attempts_kept_ms = day_ms;
+// A quarter, so that whoever reviews the scripts (PCI DSS 6.4.3) sees it all.
+const csp_reports_kept_ms = 90 * day_ms;
 
 type Kept = { readonly request_log_days: number };
 
@@ -61,6 +67,8 @@ export const startForgetting = (services: Services, { request_log_days }: Kept):
       await forgetSessions(services.pool, now);
       await forgetWindowSessions(services.pool, now);
       await forgetExports(services.pool, now);
+      await forgetAttempts(services.pool, before(card_attempts_kept_ms));
+      await forgetReports(services.pool, before(csp_reports_kept_ms));
       await forgetRequests(services.pool, before(request_log_days * day_ms));
       return false;
     },
