@@ -34,7 +34,7 @@ export const textsOf = (locale: string): Readonly<Record<string, string>> =>
 
 const config = JSON.parse(readFileSync(join(branding, "config.json"), "utf8"));
 
-const sid = "c0ffee".repeat(10) + "1234";
+const sid = `${"c0ffee".repeat(10)}1234`;
 
 const method = (name: string, nice_name: string) => ({
   name,
