@@ -33,6 +33,8 @@ const scripts = {
 };
 const checks = [
   [at("node_modules", "typescript", "bin", "tsc"), "-p", "."],
+  // Browsers know other names than Node does.
+  [at("node_modules", "typescript", "bin", "tsc"), "-p", at("src", "window", "script")],
   [at("node_modules", "@biomejs", "biome", "bin", "biome"), "check", "."],
 ];
 

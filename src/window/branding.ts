@@ -13,7 +13,7 @@ import {
   standardTexts,
   text_languages,
 } from "./standard.ts";
-import { localesOf, textsIn } from "./texts.ts";
+import { localesOf, readMo, readPo } from "./texts.ts";
 
 type Named<Value> = Readonly<Record<string, Value>>;
 
@@ -106,7 +106,8 @@ function textsOf(files: Files): Named<string> {
   const locales = files.filter(({ name, data }) => data !== null && name.startsWith("locales/"));
   const file = locales.find(({ name }) => /\.po$/i.test(name)) ?? locales.find(({ name }) => /\.mo$/i.test(name));
   try {
-    return file?.data ? textsIn(file.data, /\.mo$/i.test(file.name)) : {};
+    if (!file?.data) return {};
+    return /\.mo$/i.test(file.name) ? readMo(file.data) : readPo(file.data);
   } catch {
     return {};
   }

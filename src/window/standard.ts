@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { templateName } from "../domain/branding-files.ts";
-import { languages, textsIn } from "./texts.ts";
+import { languages, readPo } from "./texts.ts";
 
 const folder = join(import.meta.dirname, "branding");
 
@@ -52,7 +52,7 @@ export const standard_images: Readonly<Record<string, string>> = Object.fromEntr
 const texts: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(
   [...files].flatMap(([name, bytes]) => {
     const [, language] = /^locales\/(\w\w)_\w\w\/LC_MESSAGES\/branding\.po$/.exec(name) ?? [];
-    return language === undefined ? [] : [[language === "nb" ? "no" : language, textsIn(bytes, false)]];
+    return language === undefined ? [] : [[language === "nb" ? "no" : language, readPo(bytes)]];
   }),
 );
 

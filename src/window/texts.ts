@@ -2,14 +2,24 @@
 
 import { mo, po } from "gettext-parser";
 
-/** By the English text. What is not translated, or only guessed at (fuzzy), is left out. Throws for what is no such file. */
-export function textsIn(bytes: Buffer, compiled: boolean): Record<string, string> {
-  const { translations } = (compiled ? mo : po).parse(bytes);
-  const entries = Object.values(translations[""] ?? {}).flatMap(({ msgid, msgstr: [text = ""], comments }) =>
-    msgid === "" || text === "" || comments?.flag?.includes("fuzzy") ? [] : [[msgid, text] as const],
-  );
-  return Object.fromEntries(entries);
-}
+/** By the English text. What is empty, or only guessed at (fuzzy), is left out. Throws for what is no such file. */
+const textsIn =
+  (format: typeof po | typeof mo) =>
+  (bytes: Buffer): Readonly<Record<string, string>> => {
+    const { translations } = format.parse(bytes, { defaultCharset: "utf-8" });
+    // A context is not something `{% t %}` can name.
+    const entries = Object.values(translations[""] ?? {});
+    const texts = entries.flatMap(({ msgid, msgstr: [text = ""], comments }) =>
+      msgid === "" || text === "" || /\bfuzzy\b/.test(comments?.flag ?? "") ? [] : [[msgid.trim(), text] as const],
+    );
+    // Without a prototype: `constructor` is a text like any.
+    return Object.assign(Object.create(null), Object.fromEntries(texts));
+  };
+
+/** `branding.po`: for people. */
+export const readPo = textsIn(po);
+/** `branding.mo`: compiled. */
+export const readMo = textsIn(mo);
 
 /** What a shopper may read in: the original's locales (reference: payment-window, `language`). */
 export const languages: Readonly<Record<string, string>> = {
