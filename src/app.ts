@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import { createDirectoryServer } from "./acquirers/simulator/directory-server.ts";
+import { simulatorPages } from "./acquirers/simulator/pages.ts";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
@@ -30,7 +31,8 @@ import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { ownCertificate } from "./tls.ts";
 import { whatToDo } from "./trouble.ts";
-import { notYet as windowNotYet } from "./window/server.ts";
+import type { CallApi } from "./window/form-post.ts";
+import { createWindow } from "./window/server.ts";
 import { startCallbacks } from "./work/callbacks.ts";
 import { startCounting, startWatching } from "./work/card-testing.ts";
 import { startDue, startForgetting, startRetention } from "./work/due.ts";
@@ -171,7 +173,17 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
       requests.note(line, said);
     },
   });
-  const window = windowNotYet(transport);
+  // A template of somebody's upload that is tried keeps no shopper waiting.
+  const window_templates = createTemplates();
+  parts.works.push(window_templates);
+  const window = createWindow({
+    services: { ...services, templates: window_templates },
+    transport,
+    trust_proxy: config.trust_proxy,
+    simulatorPages: simulatorPages(simulated),
+    callApi: callsOf(api),
+    log: (line) => log.request(line),
+  });
   const manager = managerNotYet(transport);
   const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock, transport });
   parts.faces.push(api, window, manager, metrics_face);
@@ -202,6 +214,21 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
   if (config.test_clock) parts.works.push(clockFollower(services));
   return { services, addresses, api, reload: () => readKeysAgain(services, reload), stop: () => stopAll(parts) };
 }
+
+/** Calls of the API by key, without a network between: limits and permissions are those of any client. */
+const callsOf =
+  (api: FastifyInstance): CallApi =>
+  async ({ method, path: url, api_key, version, body }) => {
+    const authorization = `Basic ${Buffer.from(`:${api_key}`).toString("base64")}`;
+    const headers = { authorization, host: "localhost", "accept-version": version, "content-type": "application/json" };
+    const { statusCode: status, body: text } = await api.inject({
+      method,
+      url,
+      headers,
+      payload: JSON.stringify(body),
+    });
+    return { status, body: text === "" ? null : JSON.parse(text) };
+  };
 
 async function readKeysAgain({ seal, directory, log }: Services, reload: () => Promise<void>): Promise<void> {
   try {

@@ -54,7 +54,10 @@ function kindOf(type: string, encoding = "identity"): "form" | "json" | "multipa
 }
 
 /** All that is sent, as it is. Throws 413, and 400 where it is cut short. */
-export function bytesOf(request: IncomingMessage, announced = Number(request.headers["content-length"] ?? 0)): Promise<Buffer> {
+export function bytesOf(
+  request: IncomingMessage,
+  announced = Number(request.headers["content-length"] ?? 0),
+): Promise<Buffer> {
   return new Promise((done, failed) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -3,10 +3,10 @@
 import { type TObject, Type } from "typebox";
 import { type AnyRequest, del, type Endpoint, put, type Reply } from "../api/endpoint.ts";
 import { integer } from "../api/fields.ts";
-import { LINK, type LinkInput, paymentMethods } from "../api/groups.ts";
-import { notFound, Refused } from "../domain/refusal.ts";
-import type { Link, Transaction } from "../domain/transaction.ts";
-import { mustBeBranding } from "../services/brandings.ts";
+import { LINK, paymentMethods } from "../api/groups.ts";
+import { notFound } from "../domain/refusal.ts";
+import type { Transaction } from "../domain/transaction.ts";
+import { card_methods, type LinkWish, linkFor } from "../services/links.ts";
 import { deleteLink, putLink } from "../services/payments.ts";
 import { linkUrl } from "../services/present.ts";
 import { affected, type Kind, keyOf } from "./kinds.ts";
@@ -34,57 +34,10 @@ const plain = {
   ...{ google_analytics_tracking_id, google_analytics_client_id, continue_url, cancel_url, callback_url },
 };
 export const PayoutLinkInput = Type.Object({ amount: LINK.properties.amount, ...plain }, { examples });
-// What a card's link offers unless it says otherwise (reference: resources, section 10).
-const card_methods = "creditcard";
 export const CardLinkInput = Type.Object(
   { ...plain, payment_methods: Type.Optional(paymentMethods({ default: card_methods })) },
   { examples: [{ continue_url: "https://shop.example/saved" }] },
 );
-
-type Asking = AnyRequest<"merchant"> & { readonly input: Partial<LinkInput> };
-
-/** The agreement that the window acts with: the one named, or the Payment Window's own. */
-async function agreementFor({ services, account }: Asking, wanted: number | undefined) {
-  const agreements = await services.directory.agreementsWith(account.id);
-  const agreement = agreements.find(({ id, service }) =>
-    wanted === undefined ? service === "payment_window" : id === wanted,
-  );
-  if (agreement === undefined) throw new Refused("validation", { agreement_id: ["is invalid"] });
-  return agreement.id;
-}
-
-async function linkOf(kind: Kind, request: Asking): Promise<Link & { readonly amount: number | null }> {
-  const { services, account, version, input } = request;
-  await mustBeBranding(services.pool, account.id, ["branding_id", input.branding_id]);
-  const { settings } = account;
-  const methods = kind.type === "Card" ? card_methods : settings.default_payment_methods;
-  // The order of the members is the order in which they are shown.
-  return {
-    agreement_id: await agreementFor(request, input.agreement_id),
-    language: (input.language ?? settings.default_payment_language).toLowerCase(),
-    amount: input.amount ?? null,
-    continue_url: input.continue_url ?? null,
-    cancel_url: input.cancel_url ?? null,
-    callback_url: input.callback_url ?? null,
-    payment_methods: input.payment_methods ?? methods,
-    auto_fee: input.auto_fee ?? settings.autofee,
-    auto_capture: input.auto_capture ?? null,
-    auto_capture_at: input.auto_capture_at ?? null,
-    branding_id: input.branding_id ?? null,
-    google_analytics_client_id: input.google_analytics_client_id ?? null,
-    google_analytics_tracking_id: input.google_analytics_tracking_id ?? null,
-    version: version.name,
-    acquirer: input.acquirer ?? null,
-    deadline: input.deadline ?? null,
-    framed: input.framed ?? false,
-    branding_config: input.branding_config ?? {},
-    invoice_address_selection: input.invoice_address_selection ?? null,
-    shipping_address_selection: input.shipping_address_selection ?? null,
-    fee_vat: input.fee_vat ?? null,
-    moto: input.moto ?? false,
-    customer_email: input.customer_email ?? null,
-  };
-}
 
 const linked = (transaction: Transaction, { services }: Pick<AnyRequest, "services">): Reply => ({
   status: 200,
@@ -104,8 +57,13 @@ export const linksOf = (kind: Kind, input: TObject): Endpoint[] => [
     input,
     output: { 200: LinkUrlShape },
     handle: async (request) => {
-      const link = await linkOf(kind, request as Asking);
-      return linked(await putLink(request.services, request.actor, { key: keyOf(kind, request), link }), request);
+      const { services, actor, account, version } = request;
+      const link = await linkFor(
+        services,
+        { account, type: kind.type, version: version.name },
+        request.input as LinkWish,
+      );
+      return linked(await putLink(services, actor, { key: keyOf(kind, request), link }), request);
     },
     resume: async (request, effect) => {
       const transaction = await affected(kind, request, effect);

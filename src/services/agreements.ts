@@ -36,6 +36,16 @@ export function newKey(seal: Seal): { key_hash: Buffer; key_sealed: Buffer } {
   return { key_hash: keyHash(key), key_sealed: seal.close(key, "api_key") };
 }
 
+/** The API key of one of the account's agreements, to check what was signed with it; null where it has none. */
+export async function agreementKey(
+  { pool, seal }: Pick<Services, "pool" | "seal">,
+  { account_id, id }: { readonly account_id: number; readonly id: number },
+): Promise<string | null> {
+  const row = await agreementById(pool, id);
+  const is_its = row !== null && row.account_id === account_id && row.accepted;
+  return is_its && row.key_sealed !== null ? seal.open(row.key_sealed, "api_key") : null;
+}
+
 export const invitationHash = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 /** Who changes agreements, and what can be permitted at all. */

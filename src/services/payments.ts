@@ -102,12 +102,21 @@ export async function store(
   if (committed === "plan_used_up") throw taken?.refused ?? new Error("only what takes of a plan can use it up");
 }
 
-/** What a merchant needs to go on with the transaction that has the order id. */
-async function holderOf(services: Services, { account_id, type, order_id }: Holding): Promise<Other | undefined> {
+/** The transaction that has this order id; null where none has. */
+export async function findByOrderId(
+  { pool }: Services,
+  { account_id, type, order_id }: Holding,
+): Promise<Transaction | null> {
   const filters = { order_id, timestamp: "created_at" } as const;
   const sorting = { sort_by: "id", sort_dir: "asc", limit: 1, offset: 0, after: null } as const;
-  const [holder] = await listTransactions(services.pool, { account_id, type, filters, ...sorting });
-  if (holder === undefined) return undefined;
+  const [holder] = await listTransactions(pool, { account_id, type, filters, ...sorting });
+  return holder ?? null;
+}
+
+/** What a merchant needs to go on with the transaction that has the order id. */
+async function holderOf(services: Services, holding: Holding): Promise<Other | undefined> {
+  const holder = await findByOrderId(services, holding);
+  if (holder === null) return undefined;
   const link = holder.link_token === null ? null : linkUrl(holder, services.addresses);
   return { id: holder.id, state: holder.state, link };
 }

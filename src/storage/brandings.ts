@@ -191,10 +191,11 @@ export async function otherTemplates(db: Db, { account_id, id, name }: FileKey):
 
 /** Stylesheets and images are named after it at the payment window. */
 const newVersion = (db: Db, { account_id, id }: Key) =>
-  db.query(
-    "UPDATE brandings SET files_version = files_version + 1 WHERE bucket = $1 AND account_id = $2 AND id = $3",
-    [bucketOf(account_id), account_id, id],
-  );
+  db.query("UPDATE brandings SET files_version = files_version + 1 WHERE bucket = $1 AND account_id = $2 AND id = $3", [
+    bucketOf(account_id),
+    account_id,
+    id,
+  ]);
 
 /** A file of that name is replaced. */
 export async function writeFile(db: Db, { account_id, id, name }: FileKey, data: Buffer): Promise<void> {

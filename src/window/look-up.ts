@@ -38,7 +38,14 @@ export async function lookUp(services: Services, visit: Visit, params: Params): 
   if ("problems" in typed) return nothing;
   const { brand } = typed;
   const brands = brandsOf(visit, typed);
-  const known = { ...nothing, brand, nice_name: niceName(brand), brands, accepted: brands.length > 0, three_d_secure: !visit.terms.moto };
+  const known = {
+    ...nothing,
+    brand,
+    nice_name: niceName(brand),
+    brands,
+    accepted: brands.length > 0,
+    three_d_secure: !visit.terms.moto,
+  };
   if (brands.length === 0) return known;
   const source = await sourceOf(services, visit, { ...card, expiration: any_expiration }).catch(() => null);
   if (source === null) return { ...known, accepted: false };

@@ -68,8 +68,7 @@ function document(page: Page, body: string, is_uploaded: boolean): string {
   const base = is_uploaded ? '<base href="/">\n' : "";
   const again =
     leave !== null ? `1;url=${escaped(leave)}` : refresh_s !== undefined ? `${refresh_s};url=/${session_id}` : null;
-  const refresh =
-    again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
+  const refresh = again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
   const data = Object.entries({
     ...(session_id !== null && { session: session_id }),
     ...(leave !== null && { leave }),

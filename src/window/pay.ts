@@ -22,7 +22,11 @@ const three_d_secure_required: readonly (string | null)[] = ["30100", "30101"];
 export const needsCvd = ({ terms, transaction }: Visit): boolean => !terms.moto && transaction.type !== "Payout";
 
 /** Does what the filled in form says, as far as it can now. */
-export async function payByCard(services: Services, visit: Visit, form: CardForm & { readonly work: Answered | null }): Promise<Next> {
+export async function payByCard(
+  services: Services,
+  visit: Visit,
+  form: CardForm & { readonly work: Answered | null },
+): Promise<Next> {
   const typed = checkTyped(form.card, { now: services.clock.now(), cvd_needed: needsCvd(visit) });
   if ("problems" in typed) return { kind: "problems", problems: typed.problems };
   const brands = brandsOf(visit, typed);
@@ -76,7 +80,8 @@ async function attempted(services: Services, visit: Visit, { card, source, asks 
   const operation = await authorized(services, visit, { source });
   const may_authenticate = !visit.terms.moto && verbOf(visit) === "authorize";
   const asked_for = three_d_secure_required.includes(operation.status_code) && may_authenticate;
-  const next = asked_for ? await begin3ds(services, visit, { card, source }) : await nextAfter(services, visit, operation);
+  const next = asked_for
+    ? await begin3ds(services, visit, { card, source })
+    : await nextAfter(services, visit, operation);
   return { next, operation };
 }
-

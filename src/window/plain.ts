@@ -23,7 +23,10 @@ export type Plain = {
   readonly framed?: boolean;
 };
 
-export function plainPage(services: Services, { status, error, description, language, framed = false }: Plain): Promise<Answer> {
+export function plainPage(
+  services: Services,
+  { status, error, description, language, framed = false }: Plain,
+): Promise<Answer> {
   const branding = standardBranding(language);
   return answerWith(services, {
     status,

@@ -59,7 +59,8 @@ export async function here(services: Services, visit: Visit, told: Told = {}): P
   if (obstacle !== null) return obstacleScreen(services, visit, obstacle);
 
   const pending = pendingOperation(transaction.operations);
-  if (pending !== undefined && (pending.type !== "session" || isOwn(visit, pending))) return waiting(services, visit, pending);
+  if (pending !== undefined && (pending.type !== "session" || isOwn(visit, pending)))
+    return waiting(services, visit, pending);
   const authenticating = session.authentication !== null && heldCard(services, session) !== null;
   if (authenticating && told.error === undefined) return authentication(services, visit);
   return form(services, visit, told);
@@ -75,7 +76,12 @@ export function success(services: Services, visit: Visit): Promise<Answer> {
     name: "success",
     layout: continue_url === null ? "layout" : "layout_redirect",
     leave: continue_url,
-    model: { redirect_url: continue_url ?? "", "show_cancel?": false, alternative_payment_methods: [], "undo_payment_method?": false },
+    model: {
+      redirect_url: continue_url ?? "",
+      "show_cancel?": false,
+      alternative_payment_methods: [],
+      "undo_payment_method?": false,
+    },
   });
 }
 
@@ -119,7 +125,11 @@ export function cancelScreen(services: Services, visit: Visit, sure: boolean): P
 }
 
 /** Inside the issuer's frame: tells the page around it what the script there waits for. */
-export const tellingPage = (services: Services, visit: Visit, data: Readonly<Record<string, string>>): Promise<Answer> =>
+export const tellingPage = (
+  services: Services,
+  visit: Visit,
+  data: Readonly<Record<string, string>>,
+): Promise<Answer> =>
   screen(services, visit, {
     ...{ name: "continue", layout: "layout_redirect", framed: "by us", data },
     model: { ...nothing_more, redirect_url: data["break-out"] ?? "" },
@@ -163,7 +173,12 @@ function authentication(services: Services, visit: Visit): Promise<Answer> {
   };
   const name = at?.step === "challenge" ? "form/3ds_challenge" : "form/3ds_auth";
   const target = at?.step === "challenge" ? challenge?.acs_url : method?.url;
-  return screen(services, visit, { name, model, origins: originsOf(target), ...(name === "form/3ds_challenge" && { data: { polls: "" } }) });
+  return screen(services, visit, {
+    name,
+    model,
+    origins: originsOf(target),
+    ...(name === "form/3ds_challenge" && { data: { polls: "" } }),
+  });
 }
 
 /** The origin of an address elsewhere, as the policy names it. */
@@ -181,7 +196,8 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
     return screen(services, visit, { name: "error", status: 200, model: { ...nothing_more, error: "no_methods" } });
   const declined = session.attempts > 0 && session.method !== null && isDeclined(lastAttempt(transaction));
   const error = told.error ?? (declined ? "declined" : undefined);
-  const method = session.method !== null && asks_first.has(session.method) && others.has(session.method) ? session.method : null;
+  const method =
+    session.method !== null && asks_first.has(session.method) && others.has(session.method) ? session.method : null;
   const chooses = method === null && cards.length === 0;
   const held = heldCard(services, session);
   const { problems = [] } = told;
@@ -223,4 +239,3 @@ export function redirect(services: Services, visit: Visit, { options, data }: Op
     },
   });
 }
-

@@ -2,8 +2,8 @@
 // at stands in screens.ts, what an attempt does in pay.ts. Every page works without script, and no cookie is set.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { answerTo } from "../api/errors.ts";
 import { bytesOf, readBody } from "../api/body.ts";
+import { answerTo } from "../api/errors.ts";
 import { createListener, type Transport } from "../api/listener.ts";
 import type { RequestLine } from "../api/request-log.ts";
 import { tidyUrl } from "../api/server.ts";
@@ -16,7 +16,7 @@ import { folders } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
 import { findSession, openSession, transactionLinked } from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
-import { type FormMaker, formPosted } from "./form-post.ts";
+import { type CallApi, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
 import type { Answer } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
@@ -36,8 +36,8 @@ type Options = {
   readonly transport: Transport;
   readonly trust_proxy: readonly string[];
   readonly simulatorPages: SimulatorPages;
-  /** Makes what the Form describes, as the API client that signed it. */
-  readonly makeByForm: FormMaker;
+  /** The Form makes its payments as the API client that signed it. */
+  readonly callApi: CallApi;
   readonly log: (line: RequestLine) => void;
 };
 
@@ -45,7 +45,7 @@ type Handler = (request: FastifyRequest) => Promise<Answer>;
 
 /** The window as a Fastify server, not yet listening. */
 export function createWindow(options: Options): FastifyInstance {
-  const { services, transport, trust_proxy, simulatorPages, makeByForm, log } = options;
+  const { services, transport, trust_proxy, simulatorPages, callApi, log } = options;
   const server = createListener(transport, {
     trustProxy: trust_proxy.length > 0 ? [...trust_proxy] : false,
     rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
@@ -139,7 +139,9 @@ export function createWindow(options: Options): FastifyInstance {
 
   route("POST", "/:session/card", (request) => {
     const { session = "" } = request.params as { session?: string };
-    return visited(request, session, async (visit) => json(await lookUp(services, visit, (await readBody(request.raw)).params)));
+    return visited(request, session, async (visit) =>
+      json(await lookUp(services, visit, (await readBody(request.raw)).params)),
+    );
   });
   route("GET", "/:session/logo", (request) => {
     const { session = "" } = request.params as { session?: string };
@@ -154,7 +156,7 @@ export function createWindow(options: Options): FastifyInstance {
   for (const framed of [false, true]) {
     route("POST", framed ? "/framed" : "/", async (request) => {
       const { params } = await readBody(request.raw);
-      return formPosted(services, { params, framed, language: language(request), make: makeByForm });
+      return formPosted(services, { params, framed, language: language(request), callApi });
     });
   }
   route("GET", "/", (request) => plain(request, 200, "window"));

@@ -10,7 +10,7 @@ import type { Services } from "../services/services.ts";
 import { changeSession, dropCard, findSession, heldCard, inTurn } from "../services/window-sessions.ts";
 import type { Next } from "./attempt.ts";
 import { enteredOf, readCardForm, text } from "./card-form.ts";
-import { methodsOf, type Entered } from "./model.ts";
+import { type Entered, methodsOf } from "./model.ts";
 import type { Answer } from "./page.ts";
 import { seeOther } from "./page.ts";
 import { payByCard } from "./pay.ts";
@@ -89,8 +89,7 @@ const authenticationError = (services: Services, visit: Visit): string =>
 type Guarded = Extract<Next, { kind: "guarded" }>["verdict"];
 
 function guarded(services: Services, visit: Visit, verdict: Guarded, entered: Entered): Promise<Answer> {
-  if (verdict.kind === "work")
-    return form(services, visit, { error: "work", entered, more: { work: verdict.work } });
+  if (verdict.kind === "work") return form(services, visit, { error: "work", entered, more: { work: verdict.work } });
   const error = verdict.kind === "link_closed" ? "too_many_attempts" : "slow_down";
   return form(services, visit, { error, entered, status: 429, more: { wait_s: verdict.wait_s } });
 }
@@ -180,7 +179,8 @@ async function stateStep(services: Services, visit: Visit): Promise<Answer> {
   const open = obstacleOf(services, now) === null;
   const waits = pendingOperation(transaction.operations) !== undefined || session.authentication !== null;
   const error = isDeclined(lastAttempt(transaction)) && session.method === null ? "?error=declined" : "";
-  const answer = open && waits ? { state: "waiting" } : { state: "moved", location: `/${session.id}${open ? error : ""}` };
+  const answer =
+    open && waits ? { state: "waiting" } : { state: "moved", location: `/${session.id}${open ? error : ""}` };
   return {
     status: 200,
     headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" },
@@ -248,7 +248,12 @@ export const steps: readonly Step[] = [
   { method: "GET", path: "/return", go: returnStep, while_open: false },
   { method: "POST", path: "/return", go: returnStep, while_open: false },
   { method: "POST", path: "/3ds-auth", go: authStep },
-  { method: "POST", path: "/3ds-method", go: (s, v) => tellingPage(s, v, { tell: "3ds-method-done" }), while_open: false },
+  {
+    method: "POST",
+    path: "/3ds-method",
+    go: (s, v) => tellingPage(s, v, { tell: "3ds-method-done" }),
+    while_open: false,
+  },
   { method: "POST", path: "/3ds-result", go: resultStep, while_open: false },
 ];
 

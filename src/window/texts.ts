@@ -4,9 +4,9 @@ import { mo, po } from "gettext-parser";
 
 /** By the English text. What is empty, or only guessed at (fuzzy), is left out. Throws for what is no such file. */
 const textsIn =
-  (format: typeof po | typeof mo) =>
+  (parse: (bytes: Buffer) => ReturnType<typeof po.parse>) =>
   (bytes: Buffer): Readonly<Record<string, string>> => {
-    const { translations } = format.parse(bytes, { defaultCharset: "utf-8" });
+    const { translations } = parse(bytes);
     // A context is not something `{% t %}` can name.
     const entries = Object.values(translations[""] ?? {});
     const texts = entries.flatMap(({ msgid, msgstr: [text = ""], comments }) =>
@@ -17,9 +17,9 @@ const textsIn =
   };
 
 /** `branding.po`: for people. */
-export const readPo = textsIn(po);
+export const readPo = textsIn((bytes) => po.parse(bytes, { defaultCharset: "utf-8" }));
 /** `branding.mo`: compiled. */
-export const readMo = textsIn(mo);
+export const readMo = textsIn((bytes) => mo.parse(bytes, "utf-8"));
 
 /** What a shopper may read in: the original's locales (reference: payment-window, `language`). */
 export const languages: Readonly<Record<string, string>> = {

@@ -114,7 +114,10 @@ async function concluded(
   const proof = { status, ...(eci !== null && { eci }), ...(cavv !== null && { cavv }) };
   const source = await sourceOf(services, visit, { ...card, ...proof });
   if (status !== "Y" && status !== "A") return unauthenticated(services, visit, source, status);
-  const operation = await authorized(services, await again(services, visit), { source, metadata: { "3d_secure_type": type } });
+  const operation = await authorized(services, await again(services, visit), {
+    source,
+    metadata: { "3d_secure_type": type },
+  });
   await attemptEnded(services, attemptOf(visit, card), operation);
   return nextAfter(services, visit, operation);
 }

@@ -54,11 +54,7 @@ export type Obstacle =
 export const keyOf = ({ account_id, type, id }: Transaction) => ({ account_id, type, id });
 
 /** A session's visit; null where its link is gone, or the account. */
-export async function visitOf(
-  services: Services,
-  session: WindowSession,
-  shopper: Shopper,
-): Promise<Visit | null> {
+export async function visitOf(services: Services, session: WindowSession, shopper: Shopper): Promise<Visit | null> {
   const transaction = await transactionIn(services, session);
   return transaction === null ? null : visiting(services, { session, transaction, shopper });
 }
@@ -93,9 +89,7 @@ export function deadlineOf({ body }: Transaction): Date | null {
 
 function isPast(transaction: Transaction, now: Date): boolean {
   const deadline = deadlineOf(transaction);
-  return (
-    transaction.operations.some(({ type }) => type === "deadline") || (deadline !== null && deadline <= now)
-  );
+  return transaction.operations.some(({ type }) => type === "deadline") || (deadline !== null && deadline <= now);
 }
 
 /** The last attempt to pay, whatever became of it. */
@@ -121,8 +115,7 @@ export async function actingFor(
   const agreements = await directory.agreementsWith(account.id);
   const agreement: Agreement | undefined = agreements.find(({ id }) => id === terms.agreement_id);
   const path = `/${folders[transaction.type]}/:id/${verb}`;
-  const allowed =
-    agreement !== undefined && may(agreement, "POST", path) && addressAllowed(agreement, own_address);
+  const allowed = agreement !== undefined && may(agreement, "POST", path) && addressAllowed(agreement, own_address);
   if (!allowed) throw new Refused("not_authorized");
   return {
     user_id: agreement.user_id,

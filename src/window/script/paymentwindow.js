@@ -486,7 +486,7 @@ const poll_max_ms = 5_000;
 
 /** Asks where the session is, until it has moved. Who comes back from an app is told at once. */
 function polling() {
-  if (document.querySelector("[data-session-id]") === null || sessionId() === "") return;
+  if (document.body.dataset.polls === undefined || sessionId() === "") return;
   let pause_ms = poll_first_ms;
   let was_waiting = false;
   let timer = setTimeout(poll, pause_ms);
@@ -620,6 +620,11 @@ function summary() {
 
 /** Pages that only send on do so by themselves. */
 function goOn() {
+  const { leave: away, tell, breakOut } = document.body.dataset;
+  // In a frame that the window itself made: for the page around it.
+  if (tell !== undefined) return window.parent.postMessage({ coolpay: tell }, window.location.origin);
+  if (breakOut !== undefined) return window.parent.location.assign(breakOut);
+  if (away !== undefined) return leave(away);
   /** @type {HTMLElement | null} */
   const link = document.querySelector("a.autoclick");
   if (link?.dataset.leave !== undefined) return leave(link.dataset.leave);
