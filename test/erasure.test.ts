@@ -4,7 +4,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { audit } from "../src/audit.ts";
+import { begin, perform } from "../src/services/operate.ts";
 import { eraseOld } from "../src/services/retention.ts";
+import { system } from "../src/services/services.ts";
+import { loadTransaction } from "../src/storage/transactions.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { Receiver } from "./support/receiver.ts";
 
@@ -203,6 +206,23 @@ describe("a payment that is erased on request", () => {
     assert.deepEqual([late.status, late.body.message], [400, wrong_state]);
     const other = await app.newAccount();
     assert.equal((await other.owner("POST", `${unpaid}/erase`)).status, 404);
+  });
+
+  test("where a session sent the shopper back to goes, too", async () => {
+    const { id } = await post("/payments", order());
+    const key = { account_id: shop.id, type: "Payment", id } as const;
+    const options = {
+      extras: { simulator: { session: "rejected" } },
+      return_url: "https://window.example/abc/return",
+      method: "mobilepay",
+    };
+    const wish = { ...key, verb: "session", amount: 1000, options, callback_url: null } as const;
+    const begun = await begin(app.services, system, { ...wish, acquirer: "clearhaus", test_mode: true });
+    await perform(app.services, begun, null);
+    const kept = async () => (await loadTransaction(app.services.pool, key))?.operations[0]?.options;
+    assert.deepEqual(await kept(), options);
+    assert.equal((await erase(`/payments/${id}`)).status, 200);
+    assert.deepEqual(await kept(), { method: "mobilepay" });
   });
 
   test("subscriptions, cards and payouts too, but not while a customer uses them", async () => {

@@ -369,7 +369,7 @@ describe("the simulator", () => {
       const card = await entered("authorize", { card: cards.approved, return_url });
       const own = newOrder();
       await ask(acquirer, "session", own);
-      for (const reference of [card.reference, own.reference, newOrder().reference, "", "' OR true --"]) {
+      for (const reference of [card.reference, own.reference, newOrder().reference, "", "' OR true --", "\0"]) {
         assert.equal((await shown("GET", reference)).status, 404, reference);
         for (const wish of ["approve", "decline", "leave"]) {
           assert.equal((await shown("POST", reference, { answer: wish })).status, 404, reference);

@@ -16,10 +16,14 @@ export type Session = {
 
 export type ShopperAnswer = keyof typeof shopper_answers;
 
+// Anything else is nobody's name, and need not reach the database.
+const reference_form = /^[\w-]{1,64}$/;
+
 export const providerPath = (reference: string): string => `/simulator/provider/${reference}`;
 
 /** Null for everything that is not a session with a page. */
 export async function sessionOf(pool: pg.Pool, reference: string): Promise<Session | null> {
+  if (!reference_form.test(reference)) return null;
   const { rows } = await pool.query<Session>({
     name: "session_of",
     text: `SELECT reference, method, amount, currency, outcome, return_url FROM simulator.book
@@ -37,6 +41,7 @@ export async function answerSession(
   pool: pg.Pool,
   { reference, answer, at }: { readonly reference: string; readonly answer: ShopperAnswer; readonly at: Date },
 ): Promise<Session | null> {
+  if (!reference_form.test(reference)) return null;
   const { outcome, status_code, acquirer_status_code, acquirer_status_msg } = shopper_answers[answer];
   await pool.query({
     name: "session_answer",
