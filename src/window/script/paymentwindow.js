@@ -112,7 +112,7 @@ function expiryProblem(text, now) {
 }
 
 /** @param {number} seconds */
-export const asClock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+const asClock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 /** Brands of which a card may be one more: their pictures stay lit. @type {Readonly<Record<string, readonly string[]>>} */
 const also = { "visa-dankort": ["visa", "dankort"], "visa-electron": ["visa"], "mastercard-debet": ["mastercard"] };
