@@ -191,16 +191,13 @@ describe("its script, of what is typed,", () => {
   test("brands are those of the server", () => {
     const numbers = [
       ...test_cards.map(({ number }) => number),
-      // A number of each first six digits that somebody issues, made long enough for each brand.
-      ...Array.from({ length: 9_000 }, (_, index) => `${index + 1_000}`).flatMap((start) =>
+      // Of each beginning one in some lengths. Beginnings of test cards are no other's.
+      ...Array.from({ length: 8_999 }, (_, index) => `${index + 1_001}`).flatMap((start) =>
         [13, 15, 16, 19].map((length) => start.padEnd(length, "7")),
       ),
     ];
     for (const number of numbers) {
-      const told = call("brandFor", number) as { brand: string; lengths: number[] } | null;
-      const brand = told?.lengths.includes(number.length) ? told.brand : null;
-      if (/^1000/.test(number) && !test_cards.some((card) => card.number === number)) continue;
-      assert.equal(brand, brandOf(number), number);
+      assert.equal(call("brandOf", number), brandOf(number), number);
     }
   });
 });
