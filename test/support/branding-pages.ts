@@ -115,7 +115,7 @@ const going = { redirect_url: "/simulator/provider", params: [["token", "1"]] };
 const methods = Object.keys(templates).filter(
   (name) =>
     name.startsWith("form/") &&
-    !/\/(3ds_auth|3ds_challenge|card|error|problem|person|method_title|test_cards)$/.test(name),
+    !/\/(3ds_auth|3ds_challenge|card|error|problem|person|method_title|test_cards|redirect|unzer)$/.test(name),
 );
 
 type Sample = { readonly content: string; readonly model: Page["model"]; readonly config?: object };
@@ -278,6 +278,7 @@ export const samples: Readonly<Record<string, Sample>> = {
           content: "form",
           model: page("redirect", {
             form_template: `form/${name}`,
+            redirect_url: name === "resurs" ? "/simulator/resurs" : undefined,
             "show_cancel?": true,
             "invalid_iban?": true,
             identity_consent: "I agree that Unzer checks who I am.",
@@ -292,11 +293,8 @@ export const samples: Readonly<Record<string, Sample>> = {
   ),
 };
 
-/** Pages that send on at once have the other layout. */
-const layoutOf = ({ content }: Sample): string => (/^(success|cancelled)$/.test(content) ? "layout" : "layout");
-
 /** The inside of `<body>`. */
-export const render = (sample: Sample, translations: Page["translations"] = {}, layout = layoutOf(sample)): string =>
+export const render = (sample: Sample, translations: Page["translations"] = {}, layout = "layout"): string =>
   renderPage({
     name: layout,
     templates: { ...templates, content: templates[sample.content] ?? "" },

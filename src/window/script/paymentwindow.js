@@ -32,17 +32,18 @@ const digits_max = 19;
 /** @param {string} text */
 const digitsOf = (text) => text.replace(/\D/g, "");
 
-/**
- * Which brand numbers with these first digits have, and how long they are; null while it is open.
- * @param {string} digits
- */
+/** The test card's brand, null for other numbers. @param {string} digits */
+const testBrand = (digits) => test_brands[Number(/^1000(\d\d)/.exec(digits)?.[1] ?? -1)] ?? null;
+
+/** Whom numbers with these first digits belong to, while they are typed; null while it is open. @param {string} digits */
 function brandFor(digits) {
-  const test = /^1000(\d\d)/.exec(digits);
-  if (test !== null) {
-    const brand = test_brands[Number(test[1])];
-    return brand === undefined ? null : { brand, lengths: [16] };
-  }
-  return ranges.find(({ pattern }) => pattern.test(digits)) ?? null;
+  return testBrand(digits) ?? ranges.find(({ pattern }) => pattern.test(digits))?.brand ?? null;
+}
+
+/** The brand of a whole number. @param {string} digits */
+function brandOf(digits) {
+  const fits = ranges.find(({ pattern, lengths }) => pattern.test(digits) && lengths.includes(digits.length));
+  return digits.length === 16 ? (testBrand(digits) ?? fits?.brand ?? null) : (fits?.brand ?? null);
 }
 
 /** @param {string} digits */
@@ -59,7 +60,8 @@ function isLuhn(digits) {
 /** @param {string} digits */
 function isCardNumber(digits) {
   if (digits.length < digits_min || digits.length > digits_max || !isLuhn(digits)) return false;
-  return brandFor(digits)?.lengths.includes(digits.length) ?? true;
+  // Of ranges that we do not know the server may.
+  return brandOf(digits) !== null || brandFor(digits) === null;
 }
 
 /**
@@ -112,7 +114,7 @@ function expiryProblem(text, now) {
 }
 
 /** @param {number} seconds */
-export const asClock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+const asClock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 
 /** Brands of which a card may be one more: their pictures stay lit. @type {Readonly<Record<string, readonly string[]>>} */
 const also = { "visa-dankort": ["visa", "dankort"], "visa-electron": ["visa"], "mastercard-debet": ["mastercard"] };
@@ -343,7 +345,7 @@ function cards() {
     const digits = digitsOf(one.value);
     const full =
       one.id === "cardnumber"
-        ? digits.length === (/^3[47]/.test(digits) ? 15 : 16) && brandFor(digits)?.brand !== "maestro"
+        ? digits.length === (/^3[47]/.test(digits) ? 15 : 16) && brandFor(digits) !== "maestro"
         : /^expiration/.test(one.id) && digits.length === (one.id === "expiration" ? 4 : 2);
     if (full) fields[fields.indexOf(one) + 1]?.focus();
   }
@@ -351,7 +353,7 @@ function cards() {
   function numberChanged() {
     if (number === null) return;
     const digits = digitsOf(number.value);
-    light(brandFor(digits)?.brand ?? null);
+    light(brandFor(digits));
     clearTimeout(pause);
     if (isCardNumber(digits)) pause = setTimeout(lookUp, lookup_pause_ms);
     else if (asked !== "") {
