@@ -1,0 +1,215 @@
+// Every page that a shopper may come to, and how she comes there: what the end-to-end tests look at, and what
+// `npm run screenshots` takes pictures of.
+
+import type { Page } from "playwright-core";
+import type { TestAccount, TestApp } from "./app.ts";
+import { type Kind, type Order, order, type WebShop } from "./web-shop.ts";
+
+/** Where a scene plays. */
+export type Stage = {
+  readonly app: TestApp;
+  /** Takes cards, and MobilePay with them. */
+  readonly shop: TestAccount;
+  readonly web: WebShop;
+  readonly page: Page;
+  readonly language: "en" | "da";
+};
+
+export const cards = {
+  approved: "1000000000000008",
+  declined: "1000000000000016",
+  wants_3ds: "1000000000000073",
+  cobadged: "1000060000000002",
+} as const;
+
+/** A month that has not begun, so that its name decides nothing but 3-D Secure. */
+export const expires = (month = "12"): string => `${month}${(new Date().getFullYear() + 2) % 100}`;
+
+type Typed = { readonly number?: string; readonly month?: string; readonly cvd?: string };
+
+/** Types a card into the form. */
+export async function typeCard(page: Page, { number = cards.approved, month, cvd = "208" }: Typed = {}): Promise<void> {
+  await page.fill("#cardnumber", number);
+  await page.fill("#expiration", expires(month));
+  if ((await page.locator("#cvd").count()) > 0) await page.fill("#cvd", cvd);
+}
+
+export const payButton = (page: Page) => page.locator('#card-form button[type="submit"]');
+
+/** Pays, and is where it leads: the next page has come when this ends. */
+export async function pay(page: Page, typed: Typed = {}): Promise<void> {
+  await typeCard(page, typed);
+  await Promise.all([page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame()), payButton(page).click()]);
+  await page.waitForLoadState();
+}
+
+type Wanted = { readonly kind?: Kind; readonly link?: object; readonly body?: object };
+
+async function opened({ shop, web, page, language }: Stage, wanted: Wanted = {}): Promise<Order> {
+  const made = await order(shop, { ...wanted, link: { language, cancel_url: web.urls.cancel_url, ...wanted.link } });
+  await page.goto(made.url);
+  return made;
+}
+
+const basket = [
+  { qty: 2, item_no: "1", item_name: "Espresso cup", item_price: 7_950, vat_rate: 0.25 },
+  { qty: 1, item_no: "2", item_name: "Pot", item_price: 9_000, vat_rate: 0.25 },
+];
+
+const mobilepay = { payment_methods: "mobilepay" };
+
+/** Follows the only link to MobilePay; ends on the provider's page. */
+async function toProvider(stage: Stage): Promise<Order> {
+  const made = await opened(stage, { link: mobilepay });
+  await stage.page.click('a[href$="/payment-method/mobilepay"]');
+  await stage.page.waitForURL(/\/simulator\//);
+  return made;
+}
+
+const sessionOf = (url: string): string => new URL(url).pathname.split("/")[1] ?? "";
+
+/** The session's own address. */
+export async function home(page: Page): Promise<string> {
+  const id = await page.locator("body").getAttribute("data-session");
+  return new URL(`/${id ?? sessionOf(page.url())}`, page.url()).href;
+}
+
+type Scene = (stage: Stage) => Promise<unknown>;
+
+export const scenes = {
+  form: (stage) => opened(stage, { body: { basket } }),
+  "form with a deadline": (stage) => opened(stage, { link: { deadline: 900 } }),
+  "form with other methods": (stage) => opened(stage, { link: { payment_methods: "creditcard, mobilepay" } }),
+  "form with fee, name and 3-D Secure": async (stage) => {
+    const branding_config = { enable_card_holder_field: true, enable_3d_card_field: true };
+    await opened(stage, { link: { auto_fee: true, branding_config } });
+    await Promise.all([stage.page.waitForResponse(/\/card$/), typeCard(stage.page, { cvd: "840" })]);
+  },
+  "form, filled in": async (stage) => {
+    await opened(stage, { body: { basket } });
+    await Promise.all([stage.page.waitForResponse(/\/card$/), typeCard(stage.page)]);
+  },
+  "form, two brands": async (stage) => {
+    await opened(stage);
+    await Promise.all([stage.page.waitForResponse(/\/card$/), typeCard(stage.page, { number: cards.cobadged })]);
+    await stage.page.waitForSelector("#brand-selector:visible");
+  },
+  "form, test cards": async (stage) => {
+    await opened(stage);
+    await stage.page.click(".tests > summary");
+  },
+  "form, languages": async (stage) => {
+    await opened(stage);
+    await stage.page.click(".languages > summary");
+  },
+  "form, wrong when left": async (stage) => {
+    await opened(stage);
+    await stage.page.fill("#cardnumber", "1000000000000009");
+    await stage.page.fill("#expiration", "1320");
+    await stage.page.fill("#cvd", "1");
+    await payButton(stage.page).click();
+  },
+  "form, wrong at the server": async (stage) => {
+    await opened(stage);
+    await post(stage.page, { cardnumber: "1000 0000 0000 0009", expiration: "01 / 20", cvd: "" });
+  },
+  "form, declined": async (stage) => {
+    await opened(stage);
+    await pay(stage.page, { number: cards.declined });
+  },
+  subscription: (stage) => opened(stage, { kind: "subscriptions" }),
+  card: (stage) => opened(stage, { kind: "cards" }),
+  payout: (stage) => opened(stage, { kind: "payouts" }),
+  selector: (stage) => opened(stage, { link: mobilepay }),
+  "3-D Secure, looking": async (stage) => {
+    await opened(stage, { link: { payment_methods: "3d-visa" } });
+    await pay(stage.page, { month: "06" });
+  },
+  "3-D Secure, asked": async (stage) => {
+    await opened(stage, { link: { payment_methods: "3d-visa" } });
+    await pay(stage.page);
+    await challengeFrame(stage.page).getByRole("button", { name: "Approve" }).waitFor();
+  },
+  "3-D Secure, failed": async (stage) => {
+    await opened(stage, { link: { payment_methods: "3d-visa" } });
+    await pay(stage.page, { month: "03" });
+    await stage.page.waitForSelector('[role="alert"], .state h1:not(:has-text("bank"))');
+    await stage.page.waitForLoadState();
+  },
+  provider: toProvider,
+  waiting: async (stage) => {
+    const { url } = await toProvider(stage);
+    void url;
+    await stage.page.goBack();
+    await stage.page.goto(await home(stage.page));
+    await stage.page.waitForSelector("[data-session-id]");
+  },
+  "paid, nowhere to go": async (stage) => {
+    await opened(stage);
+    await pay(stage.page);
+    await stage.page.waitForSelector(".state-good");
+  },
+  "card saved": async (stage) => {
+    await opened(stage, { kind: "cards" });
+    await pay(stage.page);
+    await stage.page.waitForSelector(".state-good");
+  },
+  "already paid": async (stage) => {
+    const { url } = await opened(stage, { link: { continue_url: stage.web.urls.continue_url } });
+    await pay(stage.page);
+    await stage.page.waitForURL(stage.web.urls.continue_url);
+    await stage.page.goto(url);
+  },
+  changed: async (stage) => {
+    const { change } = await opened(stage);
+    await change({ amount: 19_900 });
+    await stage.page.reload();
+    await stage.page.goto(await home(stage.page));
+  },
+  cancel: async (stage) => {
+    await opened(stage);
+    await stage.page.goto(`${await home(stage.page)}/cancel-payment`);
+  },
+  "cannot take payments": async (stage) => {
+    await opened(stage, { link: { payment_methods: "paypal" } });
+  },
+  "no such link": ({ app, page }) => page.goto(`${app.app.addresses.window_url}/payments/${"a".repeat(64)}`),
+  "no such session": ({ app, page }) => page.goto(`${app.app.addresses.window_url}/${"a".repeat(64)}`),
+  "form that is wrong": async ({ app, web, page }) => {
+    await page.goto(web.posting(`${app.app.addresses.window_url}/`, { version: "v10", order_id: "A" }));
+    await page.click("button");
+    await page.waitForSelector(".state");
+  },
+  // Last: it lets time pass.
+  deadline: async (stage) => {
+    await opened(stage, { link: { deadline: 60, cancel_url: null } });
+    stage.app.advance(61);
+    await stage.page.goto(await home(stage.page));
+  },
+} satisfies Readonly<Record<string, Scene>>;
+
+export type SceneName = keyof typeof scenes;
+
+export const play = (name: SceneName, stage: Stage): Promise<unknown> => scenes[name](stage);
+
+/** Sends the form past the script, as a browser without one would. */
+async function post(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
+  const fill = Object.entries(fields).map(([name, value]) => `form.elements[${JSON.stringify(name)}].value = ${JSON.stringify(value)};`);
+  await Promise.all([
+    page.waitForEvent("framenavigated"),
+    page.evaluate(`(() => { const form = document.getElementById("card-form"); ${fill.join("")} form.submit(); })()`),
+  ]);
+  await page.waitForLoadState();
+}
+
+export const challengeFrame = (page: Page) => page.frameLocator('iframe[name="challengeIframe"]');
+
+/** The shop of the scenes: MobilePay beside its cards. */
+export async function newShop(app: TestApp): Promise<TestAccount> {
+  const shop = await app.newAccount();
+  const answer = await shop.owner("PATCH", "/account", {
+    body: { acquirer_settings: { mobilepayonline: { active: true, merchant_id: "1" } } },
+  });
+  if (answer.status !== 200) throw new Error(answer.text);
+  return shop;
+}
