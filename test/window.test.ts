@@ -4,37 +4,21 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setSuspended } from "../src/services/suspension.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { linker, urls } from "./support/links.ts";
 import { follow, submit, typed, visit } from "./support/shopper.ts";
 
 type Operation = Readonly<Record<string, unknown>>;
 
 let app: TestApp;
 let shop: TestAccount;
-let orders = 0;
+let linked: ReturnType<typeof linker>;
 
 before(async () => {
   app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] } });
   shop = await app.newAccount();
+  linked = linker(shop);
 });
 after(() => app.stop());
-
-const urls = { continue_url: "https://shop.example/ok", cancel_url: "https://shop.example/no" };
-
-// biome-ignore lint/suspicious/noExplicitAny: as the API answers it
-type Made = { readonly id: number; readonly url: string; readonly read: () => Promise<any> };
-
-/** A payment with a link. */
-async function linked(link: object = {}, payment: object = {}, folder = "payments"): Promise<Made> {
-  orders += 1;
-  const order_id = folder === "cards" ? {} : { order_id: `window-${orders}`, currency: "DKK" };
-  const made = await shop.call("POST", `/${folder}`, { body: { ...order_id, ...payment } });
-  assert.equal(made.status, 201, made.text);
-  const { id } = made.body;
-  const amount = folder === "cards" ? {} : { amount: 24_900 };
-  const put = await shop.call("PUT", `/${folder}/${id}/link`, { body: { ...amount, ...urls, ...link } });
-  assert.equal(put.status, 200, put.text);
-  return { id, url: put.body.url, read: async () => (await shop.call("GET", `/${folder}/${id}`)).body };
-}
 
 describe("a link", () => {
   test("is opened, paid and then says so", async () => {

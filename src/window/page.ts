@@ -93,17 +93,19 @@ ${body}
 `;
 }
 
-type Shown = Pick<Page, "framed" | "origins"> & {
+type Shown = Pick<Page, "framed" | "origins" | "session_id"> & {
   readonly is_uploaded: boolean;
   /** Served by TLS, here or by a proxy. */
   readonly secure: boolean;
 };
 
-const reports_path = "/csp-reports";
+/** The session tells whose page it was. */
+const reportsPath = (session_id: string | null): string =>
+  session_id === null ? "/csp-reports" : `/csp-reports/${session_id}`;
 const hsts_s = 63_072_000;
 
 /** What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. */
-export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown): Record<string, string> {
+export function pageHeaders({ framed, origins = [], session_id, is_uploaded, secure }: Shown): Record<string, string> {
   const others = origins.map((origin) => ` ${origin}`).join("");
   const policy = [
     "default-src 'none'",
@@ -117,13 +119,13 @@ export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown
     `form-action 'self'${others}`,
     `base-uri ${is_uploaded ? "'self'" : "'none'"}`,
     `frame-ancestors ${framed === true ? "*" : framed ? "'self'" : "'none'"}`,
-    `report-uri ${reports_path}`,
+    `report-uri ${reportsPath(session_id)}`,
     "report-to csp",
   ];
   return {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": policy.join("; "),
-    "Reporting-Endpoints": `csp="${reports_path}"`,
+    "Reporting-Endpoints": `csp="${reportsPath(session_id)}"`,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -135,9 +137,13 @@ export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown
 
 export async function answerWith(services: Services, page: Page): Promise<Answer> {
   const body = await htmlOf(services, page);
-  const { framed, origins, branding, status } = page;
+  const { framed, origins, session_id, branding, status } = page;
   const secure = services.addresses.window_url.startsWith("https:");
-  return { status, headers: pageHeaders({ framed, origins, is_uploaded: branding.uploaded !== null, secure }), body };
+  return {
+    status,
+    headers: pageHeaders({ framed, origins, session_id, is_uploaded: branding.uploaded !== null, secure }),
+    body,
+  };
 }
 
 /** After a form: the next page is asked for anew, so that loading it again repeats nothing. */

@@ -170,10 +170,14 @@ export function createWindow(options: Options): FastifyInstance {
     return ownAsset(path, String(request.headers["accept-encoding"] ?? "")) ?? nothing;
   });
 
-  route("POST", "/csp-reports", async ({ raw, headers }) => {
-    await noteReports(services, await bytesOf(raw), headers["content-type"] ?? "", { account_id: null });
+  const reported: Handler = async ({ raw, headers, params }) => {
+    const { session: id = "" } = params as { session?: string };
+    const account_id = (await findSession(services, id))?.account_id ?? null;
+    await noteReports(services, await bytesOf(raw), headers["content-type"] ?? "", { account_id });
     return { ...nothing, status: 204 };
-  });
+  };
+  route("POST", "/csp-reports", reported);
+  route("POST", "/csp-reports/:session", reported);
 
   const simulated: Handler = async (request) => {
     const { method, url, raw } = request;
