@@ -394,9 +394,12 @@ describe("the agreement that the window acts with", () => {
   test("is the restricted Payment Window, and stands in the activity", async () => {
     const { id, url } = await linked();
     await pays(await visit(url), "1000000000000008");
-    const trail = await shop.owner("GET", `/activity?target_type=Payment&target_id=${id}`);
-    const authorize = trail.body.find(({ action }: { action: string }) => action === "authorize");
-    assert.ok(authorize, trail.text);
+    const { body: trail } = await shop.owner("GET", `/activity?target_type=Payment&target_id=${id}`);
+    const users = trail.map(({ action, extra }: { action: string; extra: { user: string } }) => [action, extra.user]);
+    assert.deepEqual(users.slice(0, 2).sort(), [
+      ["authorize", "Payment Window"],
+      ["authorize", "System"],
+    ]);
   });
 
   test("limits what can be done: one that may not authorize pays nothing", async () => {

@@ -1,8 +1,10 @@
 // The payment window for a shopper without script: links, the form, what is wrong with it, and what the shop sees.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setSuspended } from "../src/services/suspension.ts";
+import { forgetWindowSessions } from "../src/storage/window-sessions.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { linker, urls } from "./support/links.ts";
 import { follow, submit, typed, visit } from "./support/shopper.ts";
@@ -342,5 +344,103 @@ describe("at most one authorization", () => {
     await eventually(async () => (await state()).state === "moved");
     assert.match((await visit(waiting.url)).text, /Thank you/);
     assert.equal((await read()).state, "new");
+  });
+});
+
+describe("whoever tries many cards", () => {
+  const declined = "1000000000000016";
+  let victim: TestAccount;
+  let victims: ReturnType<typeof linker>;
+
+  before(async () => {
+    victim = await app.newAccount();
+    victims = linker(victim);
+  });
+
+  test("finds the link closed after five declines, from wherever they came, for ten minutes", async () => {
+    const { url, read } = await victims();
+    const texts = new Set<string>();
+    for (let tries = 0; tries < 5; tries++) {
+      const page = await submit(await visit(url), typed(declined), /\/pay$/);
+      texts.add(page.text.replace(/.*Pay by card/, ""));
+    }
+    assert.equal(texts.size, 1, "each decline reads the same");
+    const closed = await submit(await visit(url), typed("1000000000000008"), /\/pay$/);
+    assert.equal(closed.status, 429);
+    assert.match(closed.text, /too many attempts/);
+    assert.equal((await read()).operations.length, 5);
+    app.advance(601);
+    assert.match((await submit(await visit(url), typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
+  });
+
+  test("from one address is slowed down, then has work to do, and passes with it or with patience", async () => {
+    const address = "198.51.100.7";
+    const attempt = async (number: string, more: Record<string, string> = {}) =>
+      submit(await visit((await victims()).url, { address }), typed(number, more), /\/pay$/);
+    const decline = async (times: number) => {
+      for (let declines = 0; declines < times; declines++) {
+        assert.match((await attempt(declined)).text, /declined/);
+        app.advance(61);
+      }
+    };
+    await decline(6);
+    const asked = await attempt("1000000000000008");
+    assert.match(asked.text, /no machine is trying out cards/);
+    assert.match(asked.html, /<script src="\/assets\/\w+\/work\.js" integrity="sha256-/);
+    const impatient = await submit(asked, typed("1000000000000008"), /\/pay$/);
+    assert.match(impatient.text, /no machine is trying out cards/);
+    const [, challenge = "", bits = "0"] = /data-challenge="([^"]*)" data-bits="(\d+)"/.exec(asked.html) ?? [];
+    const work_answer = solved(challenge, Number(bits));
+    assert.match((await submit(asked, typed("1000000000000008", { work_answer }), /\/pay$/)).text, /Thank you/);
+
+    // An approval forgives half of them.
+    await decline(3);
+    const patient = await attempt("1000000000000008");
+    assert.match(patient.text, /no machine is trying out cards/);
+    app.advance(61);
+    assert.match((await submit(patient, typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
+  });
+});
+
+/** As the page's script does it: a number whose SHA-256 with the challenge begins with so many zero bits. */
+function solved(challenge: string, bits: number): string {
+  for (let answer = 0; ; answer++) {
+    const digest = createHash("sha256").update(`${challenge}:${answer}`).digest();
+    if (digest.readUInt32BE(0) >>> (32 - bits) === 0) return String(answer);
+  }
+}
+
+describe("a card that waits for its bank", () => {
+  test("rests as ciphertext that another program cannot read: there the shopper types again", async () => {
+    const { url, read } = await linked({ payment_methods: "3d-visa" });
+    const open = await visit(url);
+    const asked = await submit(open, typed("1000000000000008"), /\/pay$/);
+    assert.match(asked.html, /3ds_auth_form/);
+    const sid = open.forms[0]?.fields.session_id ?? "";
+    const { rows } = await app.services.pool.query("SELECT held FROM window_sessions WHERE id = $1", [sid]);
+    assert.ok(rows[0].held.length > 100);
+    assert.ok(!rows[0].held.includes("1000000000000008"));
+    const other = await startApp({ beside: app, settings: { trust_proxy: ["127.0.0.1"] } });
+    try {
+      const there = await visit(new URL(`/${sid}`, other.app.addresses.window_url).href);
+      assert.match(there.text, /Card number/);
+    } finally {
+      await other.stop();
+    }
+    const paid = await submit(await submit(asked, {}, /3ds-auth$/), {}, /simulator\/3ds\/challenge/);
+    assert.match(paid.text, /bank/i);
+    assert.deepEqual((await read()).operations, []);
+    app.advance(16 * 60);
+    await forgetWindowSessions(app.services.pool, app.services.clock.now());
+    const later = await app.services.pool.query("SELECT held FROM window_sessions WHERE id = $1", [sid]);
+    assert.equal(later.rows[0].held, null);
+  });
+
+  test("a live card on a test payment is refused in words", async () => {
+    const { url, read } = await linked();
+    const declined = await submit(await visit(url), typed("1000000000000016"), /\/pay$/);
+    const live = await submit(declined, typed("4571736000007773"), /\/pay$/);
+    assert.match(live.text, /only test cards can pay it|cannot be used/);
+    assert.equal((await read()).operations.length, 1);
   });
 });

@@ -64,13 +64,9 @@ const newAddress = (): string => {
 export async function visit(url: string, { address = newAddress(), ...sent }: Sent = {}): Promise<Page> {
   let [at, ask]: [string, Sent] = [url, sent];
   for (let hops = 0; hops < hops_max; hops++) {
-    const { method, body, headers } = ask;
-    const response = await fetch(at, {
-      method,
-      ...(body && { body }),
-      ...(headers && { headers }),
-      redirect: "manual",
-    });
+    const { method = "GET", body } = ask;
+    const headers = { "X-Forwarded-For": address, ...ask.headers };
+    const response = await fetch(at, { method, headers, ...(body && { body }), redirect: "manual" });
     const to = response.headers.get("location");
     assert.equal(response.headers.get("set-cookie"), null, "the window sets no cookie");
     if (to === null) return pageOf(response, at, address);
