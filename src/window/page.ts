@@ -61,7 +61,11 @@ const ours = (page: Page): string => renderPage(asked(page, standard_templates))
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 
-function document(page: Page, body: string, is_uploaded: boolean): string {
+type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"> &
+  Partial<Pick<Page, "refresh_s" | "scripts" | "data">>;
+
+/** What stands around a page's body. */
+export function document(page: About, body: string, is_uploaded: boolean): string {
   const { branding, title, session_id, layout, leave, refresh_s, scripts = [] } = page;
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.

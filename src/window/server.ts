@@ -16,6 +16,7 @@ import { folders } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
 import { findSession, openSession, transactionLinked } from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
+import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
 import type { Answer } from "./page.ts";
@@ -38,6 +39,8 @@ type Options = {
   readonly simulatorPages: SimulatorPages;
   /** The Form makes its payments as the API client that signed it. */
   readonly callApi: CallApi;
+  /** The shop to try it with; null: there is none. */
+  readonly demoKey: (() => Promise<string | null>) | null;
   readonly log: (line: RequestLine) => void;
 };
 
@@ -45,7 +48,7 @@ type Handler = (request: FastifyRequest) => Promise<Answer>;
 
 /** The window as a Fastify server, not yet listening. */
 export function createWindow(options: Options): FastifyInstance {
-  const { services, transport, trust_proxy, simulatorPages, callApi, log } = options;
+  const { services, transport, trust_proxy, simulatorPages, callApi, demoKey, log } = options;
   const server = createListener(transport, {
     trustProxy: trust_proxy.length > 0 ? [...trust_proxy] : false,
     rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
@@ -188,6 +191,16 @@ export function createWindow(options: Options): FastifyInstance {
   };
   route("GET", "/simulator/*", simulated);
   route("POST", "/simulator/*", simulated);
+
+  if (demoKey !== null) {
+    const demo: Handler = async ({ method, url, raw }) => {
+      const [path = ""] = url.split("?");
+      const form = method === "POST" ? (await readBody(raw)).params : null;
+      return demoPage(services, { apiKey: demoKey, callApi }, { path, form });
+    };
+    for (const path of ["/demo", "/demo/thanks", "/demo/cancelled"]) route("GET", path, demo);
+    route("POST", "/demo", demo);
+  }
 
   server.setNotFoundHandler((request, reply) =>
     answer(request, reply, null, (missing) => plain(missing, 404, "link_unknown")),
