@@ -10,6 +10,7 @@ import { simulatorPages } from "./acquirers/simulator/pages.ts";
 import { createSimulator } from "./acquirers/simulator/simulator.ts";
 import { createServer } from "./api/server.ts";
 import { type Config, isLoopback, ownVersion } from "./config.ts";
+import { demoKeys } from "./demo-keys.ts";
 import type { Log as AppLog } from "./log.ts";
 import { notYet as managerNotYet } from "./manager/server.ts";
 import { countAlarms, countDropped, createMetrics, metricsServer } from "./metrics.ts";
@@ -182,6 +183,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     trust_proxy: config.trust_proxy,
     simulatorPages: simulatorPages(simulated),
     callApi: callsOf(api),
+    demoKey: config.demo ? async () => (await demoKeys(services))[0] ?? null : null,
     log: (line) => log.request(line),
   });
   const manager = managerNotYet(transport);

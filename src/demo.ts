@@ -6,9 +6,8 @@ import { shop } from "../stories/shop.ts";
 import { type Api, apiClient } from "../stories/story.ts";
 import type { App } from "./app.ts";
 import type { Config } from "./config.ts";
+import { demo_email } from "./demo-keys.ts";
 import type { Plans } from "./domain/plans.ts";
-
-export const demo_email = "demo@shop.example";
 
 type Named = { readonly id: number };
 type Agreement = { readonly service: string | null; readonly api_key: string | null };
@@ -29,6 +28,10 @@ export async function makeDemo({ services, api }: App, signup: Config["signup"])
   const account = await client(person).call<Named>("POST", "/accounts", {
     shop_name: "Kop og Kande",
     contact_email: demo_email,
+  });
+  // Test transactions need no credentials: the demo shop can be paid by MobilePay, too.
+  await client({ ...person, account_id: account.id }).call("PATCH", "/account", {
+    acquirer_settings: { mobilepayonline: { active: true } },
   });
   await poorer(client, person, services.plans);
   const agreements = await client({ ...person, account_id: account.id }).call<Agreement[]>("GET", "/agreements");

@@ -5,6 +5,7 @@ import { isatty } from "node:tty";
 import { audit } from "./audit.ts";
 import { type Options, type Running, runMany, runWorker, startAlone } from "./cluster.ts";
 import { type Config, type Mode, readConfig, settings } from "./config.ts";
+import { demoKeys } from "./demo-keys.ts";
 import { makeDemo } from "./demo.ts";
 import { keyCommand } from "./keys.ts";
 import { jsonLog, type Log, readableLog } from "./log.ts";
@@ -17,7 +18,7 @@ import { defaultDataDir, startEmbedded } from "./storage/embedded.ts";
 import { migrate } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { whatToDo } from "./trouble.ts";
-import { demoKeys, paymentCount, welcome } from "./welcome.ts";
+import { paymentCount, welcome } from "./welcome.ts";
 
 const usage = `coolpay <command>
 
@@ -172,7 +173,7 @@ async function begin({ config, database_url, log, first_start, began }: Beginnin
   let { stop } = app;
   try {
     const made = config.demo && (await makeDemo(app, config.signup));
-    const facts = { api_keys: config.demo ? await demoKeys(app) : [], payments: await paymentCount(app) };
+    const facts = { api_keys: config.demo ? await demoKeys(app.services) : [], payments: await paymentCount(app) };
     if (config.processes > 1 || config.test_clock) {
       stop = async () => {};
       await app.stop();

@@ -117,7 +117,10 @@ export function countAlarms({ registry }: Metrics, pool: Services["pool"]): void
     // Every process counts the same rows.
     aggregator: "max",
     async collect() {
-      gauge.set(await alarmCount(pool).catch(() => Number.NaN));
+      // Without the database the other figures still tell something.
+      gauge.reset();
+      const count = await alarmCount(pool).catch(() => null);
+      if (count !== null) gauge.set(count);
     },
   });
 }

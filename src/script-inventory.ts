@@ -2,7 +2,7 @@
 // and hashes, and what browsers reported; and whether a page, as it is delivered, is the one of this version.
 
 import { readClock } from "./storage/clock.ts";
-import { reportsSince } from "./storage/csp-reports.ts";
+import { type CspReportRow, reportsSince } from "./storage/csp-reports.ts";
 import { missingMigrations, WrongDatabase } from "./storage/migrate.ts";
 import { createPool } from "./storage/pool.ts";
 import { checkPage } from "./window/page-check.ts";
@@ -31,40 +31,43 @@ const protocolOf = (address: string): string => (URL.canParse(address) ? new URL
 // What a browser sent is somebody's own words: nothing in them shall move the terminal.
 const shown = (text: string): string => text.replace(/\p{C}/gu, " ") || "-";
 
+/** Waits until all is written: the program ends right afterwards, and a pipe takes only so much at once. */
+const print = (lines: readonly string[]): Promise<void> =>
+  new Promise((done) => void process.stdout.write(`${lines.join("\n")}\n`, () => done()));
+
 async function inventory(database_url: string): Promise<number> {
   const pool = createPool({ url: database_url, max: 1, name: "scripts" });
   try {
     if ((await missingMigrations(pool)).length > 0)
       throw new WrongDatabase("The database lacks tables of this program: run coolpay migrate first.");
-    console.log("Scripts that the payment page may load:\n");
-    for (const { path, integrity, reason } of scripts) console.log(`${path}\n  ${integrity}\n  ${reason}\n`);
     const since = new Date(Date.now() + (await readClock(pool)) - days * 86_400_000);
     const reports = await reportsSince(pool, since, rows_max);
-    if (reports.length === 0) console.log(`Browsers have reported nothing in ${days} days.`);
-    else console.log(`Browsers' reports of ${days} days: day, times, account, directive, what was refused, where\n`);
-    for (const { day, reports: times, account_id, directive, blocked, source, line } of reports) {
-      const where = source === "" ? "-" : `${shown(source)}${line === 0 ? "" : `:${line}`}`;
-      console.log([day, `${times}x`, account_id ?? "-", directive, shown(blocked), where].join("  "));
-    }
-    if (reports.length === rows_max) console.log(`… and more: only ${rows_max} are shown.`);
+    await print([
+      "Scripts that the payment page may load:\n",
+      ...scripts.map(({ path, integrity, reason }) => `${path}\n  ${integrity}\n  ${reason}\n`),
+      reports.length === 0
+        ? `Browsers have reported nothing in ${days} days.`
+        : `Browsers' reports of ${days} days: day, times, account, directive, what was refused, where\n`,
+      ...reports.map(reportLine),
+      ...(reports.length === rows_max ? [`… and more: only ${rows_max} are shown.`] : []),
+    ]);
     return 0;
   } finally {
     await pool.end();
   }
 }
 
+function reportLine({ day, reports, account_id, directive, blocked, source, line }: CspReportRow): string {
+  const where = `${shown(source)}${line === 0 ? "" : `:${line}`}`;
+  return [day, `${reports}x`, account_id ?? "-", directive, shown(blocked), where].join("  ");
+}
+
 async function check(address: string): Promise<number> {
-  let problems: readonly string[];
-  try {
-    problems = await checkPage(address, scripts);
-  } catch (error) {
-    const { message, cause } = error as Error;
-    problems = [`The page cannot be fetched: ${cause instanceof Error ? cause.message : message}.`];
-  }
-  for (const problem of problems) console.log(shown(problem));
+  const problems = await checkPage(address, scripts).catch(({ message, cause }: Error) => [
+    `The page cannot be fetched: ${cause instanceof Error ? cause.message : message}.`,
+  ]);
+  const { length } = problems;
   const ok = "The page's scripts and security headers are the ones of this version.";
-  console.log(
-    problems.length === 0 ? ok : `${problems.length} ${problems.length === 1 ? "difference" : "differences"}`,
-  );
-  return problems.length === 0 ? 0 : 1;
+  await print([...problems.map(shown), length === 0 ? ok : `${length} ${length === 1 ? "difference" : "differences"}`]);
+  return length === 0 ? 0 : 1;
 }

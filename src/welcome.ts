@@ -2,7 +2,6 @@
 
 import type { Addresses, App } from "./app.ts";
 import type { Config } from "./config.ts";
-import { demo_email } from "./demo.ts";
 import { certificateFile } from "./tls.ts";
 
 type Options = {
@@ -29,8 +28,8 @@ CoolPay is ready after ${(took_ms / 1000).toFixed(1)} s (${data})
 
   API             ${api_url}
   API reference   ${api_url}/docs
-  payment window  ${window_url}  (not built yet: says so)
-  manager         ${manager_url}  (not built yet: says so)
+  payment window  ${window_url}
+${config.demo ? `  demo shop       ${window_url}/demo\n` : ""}  manager         ${manager_url}  (not built yet: says so)
   health, metrics ${metrics_url}/healthz ${metrics_url}/metrics
 
 Try it:
@@ -46,18 +45,6 @@ ${
 }
 Ctrl-C stops everything. One line per request follows.
 `;
-}
-
-/** The keys of the demo user's API users, to be printed on the machine's own terminal. */
-export async function demoKeys({ services: { pool, seal } }: App): Promise<string[]> {
-  const { rows } = await pool.query<{ key_sealed: Buffer }>(
-    `SELECT a.key_sealed FROM agreements a
-     WHERE a.service = 'api_user' AND a.ended_at IS NULL AND a.key_sealed IS NOT NULL AND a.account_id IN (
-       SELECT o.account_id FROM agreements o JOIN users u ON u.id = o.user_id WHERE o.owner AND u.email = $1)
-     ORDER BY a.id`,
-    [demo_email],
-  );
-  return rows.map(({ key_sealed }) => seal.open(key_sealed, "api_key"));
 }
 
 export async function paymentCount({ services: { pool } }: App): Promise<number> {

@@ -205,7 +205,8 @@ describe("the simulated 3-D Secure server", () => {
   test("keeps nothing of the card, and nothing for longer than a day", async () => {
     await authenticated(cardFor(12));
     const { rows } = await pool.query("SELECT * FROM simulator.authentications");
-    const text = JSON.stringify(rows);
+    // Random names may hold any four digits.
+    const text = JSON.stringify(rows.map(({ transaction_id: _, acs_transaction_id: __, ...row }) => row));
     for (const secret of [numberOf("visa"), numberOf("mastercard"), "9173", "2031", "Ida Holm", "192.0.2.1"]) {
       assert.ok(!text.includes(secret), secret);
     }

@@ -1,43 +1,26 @@
 // The payment window for a shopper without script: links, the form, what is wrong with it, and what the shop sees.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { setSuspended } from "../src/services/suspension.ts";
+import { forgetWindowSessions } from "../src/storage/window-sessions.ts";
+import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { linker, urls } from "./support/links.ts";
 import { follow, submit, typed, visit } from "./support/shopper.ts";
 
 type Operation = Readonly<Record<string, unknown>>;
 
 let app: TestApp;
 let shop: TestAccount;
-let orders = 0;
+let linked: ReturnType<typeof linker>;
 
 before(async () => {
-  app = await startApp();
+  app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] } });
   shop = await app.newAccount();
+  linked = linker(shop);
 });
 after(() => app.stop());
-
-const urls = { continue_url: "https://shop.example/ok", cancel_url: "https://shop.example/no" };
-
-// biome-ignore lint/suspicious/noExplicitAny: as the API answers it
-type Made = { readonly id: number; readonly url: string; readonly read: () => Promise<any> };
-
-/** A payment with a link. */
-async function linked(
-  link: object = {},
-  payment: object = {},
-  folder = "payments",
-): Promise<Made> {
-  orders += 1;
-  const order_id = folder === "cards" ? {} : { order_id: `window-${orders}`, currency: "DKK" };
-  const made = await shop.call("POST", `/${folder}`, { body: { ...order_id, ...payment } });
-  assert.equal(made.status, 201, made.text);
-  const { id } = made.body;
-  const amount = folder === "cards" ? {} : { amount: 24_900 };
-  const put = await shop.call("PUT", `/${folder}/${id}/link`, { body: { ...amount, ...urls, ...link } });
-  assert.equal(put.status, 200, put.text);
-  return { id, url: put.body.url, read: async () => (await shop.call("GET", `/${folder}/${id}`)).body };
-}
 
 describe("a link", () => {
   test("is opened, paid and then says so", async () => {
@@ -95,5 +78,369 @@ describe("a link", () => {
     );
     assert.equal(payment.metadata.is_3d_secure, true);
     assert.equal(payment.metadata["3d_secure_type"], "challenge");
+  });
+
+  test("a challenge that fails pays nothing, is told to the merchant, and the shopper may try again", async () => {
+    const { url, read } = await linked({ payment_methods: "3d-creditcard" });
+    const challenge = await submit(
+      await submit(await visit(url), typed("1000000000000008"), /\/pay$/),
+      {},
+      /3ds-auth$/,
+    );
+    const bank = await submit(challenge, {}, /simulator\/3ds\/challenge/);
+    const back = await submit(await submit(bank, { answer: "fail" }), {}, /3ds-result$/);
+    const failed = await follow(back, /./);
+    assert.match(failed.text, /could not confirm/);
+    const [attempt, ...more] = (await read()).operations;
+    assert.deepEqual([attempt.qp_status_code, attempt["3d_secure_status"], more.length], ["40000", "N", 0]);
+    const form = await follow(failed, /try again/i);
+    assert.match(form.text, /Card number/);
+  });
+
+  for (const [month, status, ends] of [
+    ["01", "Y", /Thank you/],
+    ["02", "A", /Thank you/],
+    ["03", "N", /could not confirm/],
+    ["04", "U", /could not confirm/],
+    ["05", "R", /could not confirm/],
+  ] as const) {
+    test(`3-D Secure without a challenge: month ${month} is ${status}`, async () => {
+      const { url, read } = await linked({ payment_methods: "3d-visa" });
+      const card = typed("1000000000000008", { expiration: `${month}/31` });
+      const done = await submit(await submit(await visit(url), card, /\/pay$/), {}, /3ds-auth$/);
+      assert.match(done.text, ends);
+      const payment = await read();
+      assert.deepEqual(
+        payment.operations.map((o: Operation) => o["3d_secure_status"]),
+        [status],
+      );
+      if (ends.source === "Thank you") assert.equal(payment.metadata["3d_secure_type"], "frictionless");
+    });
+  }
+
+  test("unknown, incomplete and deleted ones are 404, with a page that says what to do", async () => {
+    const { id, url } = await linked();
+    assert.equal((await shop.call("DELETE", `/payments/${id}/link`)).status, 204);
+    const window_url = new URL(url).origin;
+    for (const address of [
+      url,
+      `${window_url}/payments/${"0".repeat(64)}`,
+      `${window_url}/payments/abc`,
+      `${window_url}/x/y`,
+    ]) {
+      const page = await visit(address);
+      assert.equal(page.status, 404, address);
+      assert.match(page.text, /does not exist/);
+    }
+  });
+
+  test("a deleted link ends the page that was open", async () => {
+    const { id, url, read } = await linked();
+    const open = await visit(url);
+    await shop.call("DELETE", `/payments/${id}/link`);
+    const answer = await submit(open, typed("1000000000000008"), /\/pay$/);
+    assert.equal(answer.status, 404);
+    assert.deepEqual((await read()).operations, []);
+  });
+
+  test("what changed under an open page is said, and starting over pays the new amount", async () => {
+    const { id, url, read } = await linked();
+    const open = await visit(url);
+    await shop.call("PUT", `/payments/${id}/link`, { body: { amount: 30_000, ...urls } });
+    const changed = await submit(open, typed("1000000000000008"), /\/pay$/);
+    assert.equal(changed.status, 409);
+    assert.match(changed.text, /payment has changed/);
+    assert.deepEqual((await read()).operations, []);
+    const paid = await submit(await follow(changed, /start over/i), typed("1000000000000008"), /\/pay$/);
+    assert.match(paid.text, /Thank you/);
+    assert.equal((await read()).operations[0].amount, 30_000);
+  });
+
+  test("a deadline that has passed is 410, leads to cancel_url and tells the shop", async () => {
+    const { url, read } = await linked({ deadline: 60 });
+    const open = await visit(url);
+    assert.match(open.html, /id="time_left"/);
+    app.advance(61);
+    for (const page of [await visit(url), await submit(open, typed("1000000000000008"), /\/pay$/)]) {
+      assert.equal(page.status, 410);
+      assert.match(page.text, /time to pay has run out/);
+      assert.match(page.html, /https:\/\/shop\.example\/no/);
+    }
+    const payment = await eventually(async () => {
+      const now = await read();
+      return now.operations.length > 0 && now;
+    });
+    assert.deepEqual(
+      payment.operations.map((o: Operation) => o.type),
+      ["deadline"],
+    );
+  });
+
+  test("continue_url and cancel_url leave untouched, those of apps too", async () => {
+    for (const continue_url of ["https://qp.payment.success", "myshop.app://paid?a=1&b=%C3%A6"]) {
+      const { url } = await linked({ continue_url, cancel_url: "https://qp.payment.failure" });
+      const page = await visit(url);
+      const paid = await submit(page, typed("1000000000000008"), /\/pay$/);
+      assert.ok(paid.html.includes(`data-leave="${continue_url.replaceAll("&", "&amp;")}"`), paid.html);
+      const other = await linked({ continue_url, cancel_url: "https://qp.payment.failure" });
+      const cancelled = await follow(await follow(await visit(other.url), /cancel-payment$/), /sure=1/);
+      assert.ok(cancelled.html.includes('data-leave="https://qp.payment.failure"'));
+    }
+  });
+
+  test("may be framed only where it says so", async () => {
+    const plain = await visit((await linked()).url);
+    assert.match(plain.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
+    assert.equal(plain.headers.get("x-frame-options"), "DENY");
+    const framed = await visit((await linked({ framed: true })).url);
+    assert.match(framed.headers.get("content-security-policy") ?? "", /frame-ancestors \*/);
+    assert.equal(framed.headers.get("x-frame-options"), null);
+  });
+
+  test("is no page of a suspended shop's", async () => {
+    const other = await app.newAccount();
+    const made = await other.call("POST", "/payments", { body: { order_id: "susp-1", currency: "DKK" } });
+    const put = await other.call("PUT", `/payments/${made.body.id}/link`, { body: { amount: 100 } });
+    const open = await visit(put.body.url);
+    await setSuspended(app.services.pool, { id: other.id, suspended: true, at: new Date() });
+    app.services.directory.forget();
+    for (const page of [await visit(put.body.url), await submit(open, typed("1000000000000008"), /\/pay$/)]) {
+      assert.equal(page.status, 403);
+      assert.match(page.text, /cannot take payments/);
+    }
+    const read = await other.call("GET", `/payments/${made.body.id}`);
+    assert.deepEqual(read.body.operations, []);
+  });
+});
+
+describe("what is typed", () => {
+  for (const [what, fields, says] of [
+    ["nothing at all", { cardnumber: "", expiration: "", cvd: "" }, /Please correct/],
+    ["letters", typed("abcd efgh ijkl mnop"), /card number/i],
+    ["a wrong digit", typed("1000000000000009"), /card number/i],
+    ["no CVD", typed("1000000000000008", { cvd: "" }), /security code/i],
+    ["an expiry that is past", typed("1000000000000008", { expiration: "01/20" }), /expir/i],
+    ["an expiry that is none", typed("1000000000000008", { expiration: "13/31" }), /expir/i],
+    ["a card that nobody takes", typed("4111111111111111"), /cannot be used|not accept/i],
+  ] as const) {
+    test(`${what}: said by the field, in a summary, and nothing is stored`, async () => {
+      const { url, read } = await linked();
+      const page = await submit(await visit(url), fields, /\/pay$/);
+      assert.equal(page.status, 200);
+      assert.match(page.text, says);
+      assert.match(page.html, /aria-invalid="true"/);
+      assert.match(page.html, /id="error-summary"/);
+      assert.deepEqual((await read()).operations, []);
+    });
+  }
+
+  test("an expiry is understood however people write it", async () => {
+    for (const expiration of ["1231", "12/31", "12 / 31", "12-31", "12/2031", "122031"]) {
+      const { url } = await linked();
+      assert.match((await submit(await visit(url), typed("1000000000000008", { expiration }), /\/pay$/)).text, /Thank/);
+    }
+    const { url } = await linked();
+    const split = {
+      "expiration[month]": "12",
+      "expiration[year]": "31",
+      cardnumber: "1000 0000 0000 0008",
+      cvd: "208",
+    };
+    const form = (await visit(url)).forms.find(({ action }) => action.endsWith("/pay"));
+    const body = new URLSearchParams({ session_id: form?.fields.session_id ?? "", ...split });
+    assert.match((await visit(form?.action ?? "", { method: "POST", body })).text, /Thank you/);
+  });
+
+  test("a field of 5 MB, a broken body and a tampered form each get a page", async () => {
+    const { url, read } = await linked();
+    const { action } = (await visit(url)).forms.find((form) => form.action.endsWith("/pay")) ?? { action: "" };
+    const post = (body: string, type = "application/x-www-form-urlencoded") =>
+      fetch(action, { method: "POST", body, headers: { "Content-Type": type } });
+    for (const [answer, status] of [
+      [await post(`cardnumber=${"4".repeat(5_000_000)}`), 413],
+      [await post("cardnumber=%FF%FE"), 400],
+      [await post("x", "text/plain"), 415],
+      [await post("a[b=1&__proto__[x]=1"), 400],
+    ] as const) {
+      assert.equal(answer.status, status);
+      assert.match(await answer.text(), /<h1>/);
+    }
+    const tampered = await visit(action, {
+      method: "POST",
+      body: new URLSearchParams({ ...typed("1000000000000008"), amount: "1", session_id: "0".repeat(64) }),
+    });
+    assert.match(tampered.text, /Thank you/);
+    assert.equal((await read()).operations[0].amount, 24_900, "the amount is the link's, whatever a form says");
+  });
+
+  test("a session that is none, or of yesterday, says that it has expired", async () => {
+    const { url } = await linked();
+    const open = await visit(url);
+    app.advance(25 * 3600);
+    const late = await submit(open, typed("1000000000000008"), /\/pay$/);
+    assert.equal(late.status, 410);
+    assert.match(late.text, /expired/);
+    const none = await visit(new URL(`/${"a".repeat(64)}`, url).href);
+    assert.equal(none.status, 410);
+  });
+});
+
+describe("at most one authorization", () => {
+  test("eight clicks at once", async () => {
+    const { url, read } = await linked();
+    const page = await visit(url);
+    const pages = await Promise.all(Array.from({ length: 8 }, () => submit(page, typed("1000000000000008"), /\/pay$/)));
+    for (const one of pages) assert.match(one.text, /Thank you/);
+    assert.equal((await read()).operations.length, 1);
+  });
+
+  test("two tabs at once, and the back button afterwards", async () => {
+    const { url, read } = await linked();
+    const tabs = [await visit(url), await visit(url)] as const;
+    const paid = await Promise.all(tabs.map((tab) => submit(tab, typed("1000000000000008"), /\/pay$/)));
+    for (const one of paid) assert.match(one.text, /Thank you|already paid/);
+    const back = await submit(tabs[0], typed("1000010000000007"), /\/pay$/);
+    assert.match(back.text, /Thank you|already paid/);
+    const { operations } = await read();
+    assert.equal(operations.filter((o: Operation) => o.qp_status_code === "20000").length, 1);
+  });
+
+  test("a challenge answered twice, or never", async () => {
+    const { url, read } = await linked({ payment_methods: "3d-visa" });
+    const challenge = await submit(
+      await submit(await visit(url), typed("1000000000000008"), /\/pay$/),
+      {},
+      /3ds-auth$/,
+    );
+    const bank = await submit(challenge, {}, /simulator\/3ds\/challenge/);
+    const answered = await submit(bank, { answer: "approve" });
+    const [first, second] = await Promise.all([
+      submit(answered, {}, /3ds-result$/),
+      submit(answered, {}, /3ds-result$/),
+    ]);
+    for (const one of [first, second]) assert.match((await follow(one, /./)).text, /Thank you/);
+    assert.equal((await read()).operations.length, 1);
+
+    const never = await linked({ payment_methods: "3d-visa" });
+    const open = await visit(never.url);
+    const left = await submit(await submit(open, typed("1000000000000008"), /\/pay$/), {}, /3ds-auth$/);
+    assert.match(left.html, /3ds_challenge_form/);
+    app.advance(16 * 60);
+    const form = await visit(new URL(`/${open.forms[0]?.fields.session_id ?? ""}`, never.url).href);
+    assert.match(form.text, /Card number/, "the card is typed again");
+    assert.deepEqual((await never.read()).operations, []);
+  });
+
+  test("a delayed answer is waited for on a page of its own", async () => {
+    const { url, read } = await linked();
+    const waiting = await submit(await visit(url), typed("1000000000000099"), /\/pay$/);
+    assert.match(waiting.text, /One moment/);
+    assert.match(waiting.html, /http-equiv="refresh"/);
+    const state = () =>
+      fetch(`${waiting.url}/state`).then((answer) => answer.json() as Promise<{ readonly state: string }>);
+    assert.deepEqual(await state(), { state: "waiting" });
+    assert.match((await visit(url)).text, /One moment/, "another tab waits too");
+    app.advance(61);
+    await eventually(async () => (await state()).state === "moved");
+    assert.match((await visit(waiting.url)).text, /Thank you/);
+    assert.equal((await read()).state, "new");
+  });
+});
+
+describe("whoever tries many cards", () => {
+  const declined = "1000000000000016";
+  let victim: TestAccount;
+  let victims: ReturnType<typeof linker>;
+
+  before(async () => {
+    victim = await app.newAccount();
+    victims = linker(victim);
+  });
+
+  test("finds the link closed after five declines, from wherever they came, for ten minutes", async () => {
+    const { url, read } = await victims();
+    const texts = new Set<string>();
+    for (let tries = 0; tries < 5; tries++) {
+      const page = await submit(await visit(url), typed(declined), /\/pay$/);
+      texts.add(page.text.replace(/.*Pay by card/, ""));
+    }
+    assert.equal(texts.size, 1, "each decline reads the same");
+    const closed = await submit(await visit(url), typed("1000000000000008"), /\/pay$/);
+    assert.equal(closed.status, 429);
+    assert.match(closed.text, /too many attempts/);
+    assert.equal((await read()).operations.length, 5);
+    app.advance(601);
+    assert.match((await submit(await visit(url), typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
+  });
+
+  test("from one address is slowed down, then has work to do, and passes with it or with patience", async () => {
+    const address = "198.51.100.7";
+    const attempt = async (number: string, more: Record<string, string> = {}) =>
+      submit(await visit((await victims()).url, { address }), typed(number, more), /\/pay$/);
+    const decline = async (times: number) => {
+      for (let declines = 0; declines < times; declines++) {
+        assert.match((await attempt(declined)).text, /declined/);
+        app.advance(61);
+      }
+    };
+    await decline(6);
+    const asked = await attempt("1000000000000008");
+    assert.match(asked.text, /no machine is trying out cards/);
+    assert.match(asked.html, /<script src="\/assets\/\w+\/work\.js" integrity="sha256-/);
+    const impatient = await submit(asked, typed("1000000000000008"), /\/pay$/);
+    assert.match(impatient.text, /no machine is trying out cards/);
+    const [, challenge = "", bits = "0"] = /data-challenge="([^"]*)" data-bits="(\d+)"/.exec(asked.html) ?? [];
+    const work_answer = solved(challenge, Number(bits));
+    assert.match((await submit(asked, typed("1000000000000008", { work_answer }), /\/pay$/)).text, /Thank you/);
+
+    // An approval forgives half of them.
+    await decline(3);
+    const patient = await attempt("1000000000000008");
+    assert.match(patient.text, /no machine is trying out cards/);
+    app.advance(61);
+    assert.match((await submit(patient, typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
+  });
+});
+
+/** As the page's script does it: a number whose SHA-256 with the challenge begins with so many zero bits. */
+function solved(challenge: string, bits: number): string {
+  for (let answer = 0; ; answer++) {
+    const digest = createHash("sha256").update(`${challenge}:${answer}`).digest();
+    if (digest.readUInt32BE(0) >>> (32 - bits) === 0) return String(answer);
+  }
+}
+
+describe("a card that waits for its bank", () => {
+  test("rests as ciphertext that another program cannot read: there the shopper types again", async () => {
+    const { url, read } = await linked({ payment_methods: "3d-visa" });
+    const open = await visit(url);
+    const asked = await submit(open, typed("1000000000000008"), /\/pay$/);
+    assert.match(asked.html, /3ds_auth_form/);
+    const sid = open.forms[0]?.fields.session_id ?? "";
+    const { rows } = await app.services.pool.query("SELECT held FROM window_sessions WHERE id = $1", [sid]);
+    assert.ok(rows[0].held.length > 100);
+    assert.ok(!rows[0].held.includes("1000000000000008"));
+    const other = await startApp({ beside: app, settings: { trust_proxy: ["127.0.0.1"] } });
+    try {
+      const there = await visit(new URL(`/${sid}`, other.app.addresses.window_url).href);
+      assert.match(there.text, /Card number/);
+    } finally {
+      await other.stop();
+    }
+    const paid = await submit(await submit(asked, {}, /3ds-auth$/), {}, /simulator\/3ds\/challenge/);
+    assert.match(paid.text, /bank/i);
+    assert.deepEqual((await read()).operations, []);
+    app.advance(16 * 60);
+    await forgetWindowSessions(app.services.pool, app.services.clock.now());
+    const later = await app.services.pool.query("SELECT held FROM window_sessions WHERE id = $1", [sid]);
+    assert.equal(later.rows[0].held, null);
+  });
+
+  test("a live card on a test payment is refused in words", async () => {
+    const { url, read } = await linked();
+    const declined = await submit(await visit(url), typed("1000000000000016"), /\/pay$/);
+    const live = await submit(declined, typed("4571736000007773"), /\/pay$/);
+    assert.match(live.text, /only test cards can pay it|cannot be used/);
+    assert.equal((await read()).operations.length, 1);
   });
 });

@@ -14,7 +14,7 @@ import { plainPage } from "./plain.ts";
 
 /** A call of the API by key, without a network between. */
 export type CallApi = (call: {
-  readonly method: "POST";
+  readonly method: "POST" | "PUT";
   readonly path: string;
   readonly api_key: string;
   readonly version: string;

@@ -27,6 +27,8 @@ export type Page = {
   readonly session_id: string | null;
   /** Where the shopper is sent without being asked. */
   readonly leave: string | null;
+  /** Seconds until then, where there is something to read first. */
+  readonly leave_after_s?: number;
   /** Who may show it in a frame: anybody, only a page of our own, or nobody. */
   readonly framed: boolean | "by us";
   /** What the script reads of the body beside that: `polls`, `tell`, `break-out`. */
@@ -61,17 +63,22 @@ const ours = (page: Page): string => renderPage(asked(page, standard_templates))
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 
-function document(page: Page, body: string, is_uploaded: boolean): string {
-  const { branding, title, session_id, layout, leave, refresh_s, scripts = [] } = page;
+type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"> &
+  Partial<Pick<Page, "leave_after_s" | "refresh_s" | "scripts" | "data">>;
+
+/** What stands around a page's body. */
+export function document(page: About, body: string, is_uploaded: boolean): string {
+  const { branding, title, session_id, layout, leave, leave_after_s, refresh_s, scripts = [] } = page;
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.
   const base = is_uploaded ? '<base href="/">\n' : "";
   const again =
-    leave !== null ? `1;url=${escaped(leave)}` : refresh_s !== undefined ? `${refresh_s};url=/${session_id}` : null;
+    leave !== null ? `${leave_after_s ?? 1};url=${escaped(leave)}` : refresh_s !== undefined ? `${refresh_s};url=/${session_id}` : null;
   const refresh = again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
   const data = Object.entries({
     ...(session_id !== null && { session: session_id }),
     ...(leave !== null && { leave }),
+    ...(leave_after_s !== undefined && { "leave-after": String(leave_after_s) }),
     ...(branding.config.autojump === true && { autojump: "" }),
     ...page.data,
   }).map(([name, value]) => ` data-${name}="${escaped(value)}"`);
@@ -93,17 +100,19 @@ ${body}
 `;
 }
 
-type Shown = Pick<Page, "framed" | "origins"> & {
+type Shown = Pick<Page, "framed" | "origins" | "session_id"> & {
   readonly is_uploaded: boolean;
   /** Served by TLS, here or by a proxy. */
   readonly secure: boolean;
 };
 
-const reports_path = "/csp-reports";
+/** The session tells whose page it was. */
+const reportsPath = (session_id: string | null): string =>
+  session_id === null ? "/csp-reports" : `/csp-reports/${session_id}`;
 const hsts_s = 63_072_000;
 
 /** What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. */
-export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown): Record<string, string> {
+export function pageHeaders({ framed, origins = [], session_id, is_uploaded, secure }: Shown): Record<string, string> {
   const others = origins.map((origin) => ` ${origin}`).join("");
   const policy = [
     "default-src 'none'",
@@ -117,13 +126,13 @@ export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown
     `form-action 'self'${others}`,
     `base-uri ${is_uploaded ? "'self'" : "'none'"}`,
     `frame-ancestors ${framed === true ? "*" : framed ? "'self'" : "'none'"}`,
-    `report-uri ${reports_path}`,
+    `report-uri ${reportsPath(session_id)}`,
     "report-to csp",
   ];
   return {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": policy.join("; "),
-    "Reporting-Endpoints": `csp="${reports_path}"`,
+    "Reporting-Endpoints": `csp="${reportsPath(session_id)}"`,
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -135,9 +144,13 @@ export function pageHeaders({ framed, origins = [], is_uploaded, secure }: Shown
 
 export async function answerWith(services: Services, page: Page): Promise<Answer> {
   const body = await htmlOf(services, page);
-  const { framed, origins, branding, status } = page;
+  const { framed, origins, session_id, branding, status } = page;
   const secure = services.addresses.window_url.startsWith("https:");
-  return { status, headers: pageHeaders({ framed, origins, is_uploaded: branding.uploaded !== null, secure }), body };
+  return {
+    status,
+    headers: pageHeaders({ framed, origins, session_id, is_uploaded: branding.uploaded !== null, secure }),
+    body,
+  };
 }
 
 /** After a form: the next page is asked for anew, so that loading it again repeats nothing. */

@@ -1,11 +1,12 @@
 // One attempt to pay with a card: what was typed, 3-D Secure where it is asked for, the acquirer. Whatever happens, at most
 // one authorization comes of it: the session does one thing at a time, and the transaction one operation.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CardInput } from "../domain/card.ts";
 import { offeredBy } from "../domain/fees.ts";
 import { cardAllowed, parsePaymentMethods } from "../domain/payment-methods.ts";
 import type { Operation } from "../domain/transaction.ts";
-import { attemptEnded, guard } from "../services/card-testing.ts";
+import { attemptEnded, guard, type Verdict } from "../services/card-testing.ts";
 import type { Source } from "../services/paying.ts";
 import type { Answered } from "../services/proof-of-work.ts";
 import type { Services } from "../services/services.ts";
@@ -49,13 +50,24 @@ export async function payByCard(
   }
 
   const attempt = attemptOf(visit, card);
-  const verdict = await guard(services, { ...attempt, work: form.work });
+  const verdict = await guarded(services, { ...attempt, work: form.work });
   if (verdict.kind !== "go") return { kind: "guarded", verdict };
 
   const asks = asks3ds(visit, form, { ...typed, brands: brand === undefined ? brands : [brand] });
   const { next, operation } = await attempted(services, visit, { card, source, asks });
   await attemptEnded(services, attempt, operation);
   return next;
+}
+
+// So long a shopper waits without being told: it looks like a slow page.
+const unnoticed_s = 3;
+
+/** A short delay is waited out here. */
+async function guarded(services: Services, asked: Parameters<typeof guard>[1]): Promise<Verdict> {
+  const verdict = await guard(services, asked);
+  if (verdict.kind !== "slow_down" || verdict.wait_s > unnoticed_s) return verdict;
+  await sleep(verdict.wait_s * 1000);
+  return guard(services, asked);
 }
 
 type Typed = { readonly brands: readonly string[]; readonly country: string | null; readonly test: boolean };

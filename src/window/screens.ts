@@ -14,7 +14,7 @@ import { asks_first } from "./provider.ts";
 import { isDeclined, lastAttempt, type Obstacle, obstacleOf, startOverUrl, type Visit } from "./visit.ts";
 
 type Screen = Pick<Page, "name"> &
-  Partial<Pick<Page, "status" | "layout" | "leave" | "refresh_s" | "origins" | "data" | "framed" | "scripts">> & {
+  Partial<Pick<Page, "status" | "layout" | "leave" | "leave_after_s" | "refresh_s" | "origins" | "data" | "framed" | "scripts">> & {
     readonly model?: Readonly<Record<string, unknown>>;
   };
 
@@ -95,13 +95,16 @@ const statuses: Readonly<Partial<Record<Obstacle, number>>> = {
 
 const nothing_more = { "show_cancel?": false, alternative_payment_methods: [], "undo_payment_method?": false };
 
+// Two sentences, for slow readers too.
+const reading_s = 10;
+
 export function obstacleScreen(services: Services, visit: Visit, obstacle: Obstacle): Promise<Answer> {
   const status = statuses[obstacle] ?? 200;
   const { cancel_url, continue_url } = visit.terms;
   if (obstacle === "deadline")
     return screen(services, visit, {
-      ...{ name: "deadline", status, leave: cancel_url },
-      model: { ...nothing_more, redirect_url: cancel_url ?? "" },
+      ...{ name: "deadline", status, leave: cancel_url, leave_after_s: reading_s },
+      model: { ...nothing_more, "deadline?": false, redirect_url: cancel_url ?? "" },
     });
   return screen(services, visit, {
     ...{ name: "error", status },

@@ -16,6 +16,7 @@ import { folders } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
 import { findSession, openSession, transactionLinked } from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
+import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
 import type { Answer } from "./page.ts";
@@ -38,6 +39,8 @@ type Options = {
   readonly simulatorPages: SimulatorPages;
   /** The Form makes its payments as the API client that signed it. */
   readonly callApi: CallApi;
+  /** The shop to try it with; null: there is none. */
+  readonly demoKey: (() => Promise<string | null>) | null;
   readonly log: (line: RequestLine) => void;
 };
 
@@ -45,7 +48,7 @@ type Handler = (request: FastifyRequest) => Promise<Answer>;
 
 /** The window as a Fastify server, not yet listening. */
 export function createWindow(options: Options): FastifyInstance {
-  const { services, transport, trust_proxy, simulatorPages, callApi, log } = options;
+  const { services, transport, trust_proxy, simulatorPages, callApi, demoKey, log } = options;
   const server = createListener(transport, {
     trustProxy: trust_proxy.length > 0 ? [...trust_proxy] : false,
     rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
@@ -170,10 +173,14 @@ export function createWindow(options: Options): FastifyInstance {
     return ownAsset(path, String(request.headers["accept-encoding"] ?? "")) ?? nothing;
   });
 
-  route("POST", "/csp-reports", async ({ raw, headers }) => {
-    await noteReports(services, await bytesOf(raw), headers["content-type"] ?? "", { account_id: null });
+  const reported: Handler = async ({ raw, headers, params }) => {
+    const { session: id = "" } = params as { session?: string };
+    const account_id = (await findSession(services, id))?.account_id ?? null;
+    await noteReports(services, await bytesOf(raw), headers["content-type"] ?? "", { account_id });
     return { ...nothing, status: 204 };
-  });
+  };
+  route("POST", "/csp-reports", reported);
+  route("POST", "/csp-reports/:session", reported);
 
   const simulated: Handler = async (request) => {
     const { method, url, raw } = request;
@@ -184,6 +191,16 @@ export function createWindow(options: Options): FastifyInstance {
   };
   route("GET", "/simulator/*", simulated);
   route("POST", "/simulator/*", simulated);
+
+  if (demoKey !== null) {
+    const demo: Handler = async ({ method, url, raw }) => {
+      const [path = ""] = url.split("?");
+      const form = method === "POST" ? (await readBody(raw)).params : null;
+      return demoPage(services, { apiKey: demoKey, callApi }, { path, form });
+    };
+    for (const path of ["/demo", "/demo/thanks", "/demo/cancelled"]) route("GET", path, demo);
+    route("POST", "/demo", demo);
+  }
 
   server.setNotFoundHandler((request, reply) =>
     answer(request, reply, null, (missing) => plain(missing, 404, "link_unknown")),

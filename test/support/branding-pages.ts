@@ -305,7 +305,7 @@ export const render = (sample: Sample, translations: Page["translations"] = {}, 
   });
 
 export const asDocument = (body: string, { language, layout }: { language: string; layout: string }): string =>
-  `<!doctype html><html lang="${language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pay</title><link rel="stylesheet" href="/stylesheets/${layout === "layout" ? "paymentwindow" : "paymentwindow_redirect"}.css"><script src="/paymentwindow.js" defer></script></head><body data-session="${sid}" data-autojump>${body}</body></html>`;
+  `<!doctype html><html lang="${language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pay</title><link rel="stylesheet" href="/stylesheets/${layout === "layout" ? "paymentwindow" : "paymentwindow_redirect"}.css"><script src="/paymentwindow.js" defer></script></head><body data-session="${sid}">${body}</body></html>`;
 
 function writeAll(folder: string, language: string): void {
   mkdirSync(folder, { recursive: true });

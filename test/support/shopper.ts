@@ -1,4 +1,5 @@
 // A shopper whose browser runs no script: opens pages, fills in their forms and presses their buttons, by what the HTML says.
+// Each comes from an address of her own, as a proxy in front would tell it: the app must trust 127.0.0.1.
 
 import assert from "node:assert/strict";
 
@@ -17,6 +18,8 @@ export type Page = {
   /** What a reader sees: without tags, in one line. */
   readonly text: string;
   readonly forms: readonly Form[];
+  /** Where the shopper sits. */
+  readonly address: string;
   readonly links: readonly { readonly href: string; readonly text: string }[];
 };
 
@@ -43,29 +46,37 @@ function formIn([, tag = "", inner = ""]: RegExpMatchArray, url: string): Form {
 
 const hops_max = 5;
 
-type Sent = { readonly method: string; readonly body?: URLSearchParams; readonly headers?: Record<string, string> };
+type Sent = {
+  readonly method?: string;
+  readonly body?: URLSearchParams;
+  readonly headers?: Record<string, string>;
+  /** Another one each time, unless it is said. */
+  readonly address?: string;
+};
+
+let shoppers = 0;
+const newAddress = (): string => {
+  shoppers += 1;
+  return `203.${(shoppers >> 16) & 255}.${(shoppers >> 8) & 255}.${shoppers & 255}`;
+};
 
 /** Goes where it is sent on to, as browsers do; stops at the first page of another origin. */
-export async function visit(url: string, sent: Sent = { method: "GET" }): Promise<Page> {
-  let [at, ask] = [url, sent];
+export async function visit(url: string, { address = newAddress(), ...sent }: Sent = {}): Promise<Page> {
+  let [at, ask]: [string, Sent] = [url, sent];
   for (let hops = 0; hops < hops_max; hops++) {
-    const { method, body, headers } = ask;
-    const response = await fetch(at, {
-      method,
-      ...(body && { body }),
-      ...(headers && { headers }),
-      redirect: "manual",
-    });
+    const { method = "GET", body } = ask;
+    const headers = { "X-Forwarded-For": address, ...ask.headers };
+    const response = await fetch(at, { method, headers, ...(body && { body }), redirect: "manual" });
     const to = response.headers.get("location");
     assert.equal(response.headers.get("set-cookie"), null, "the window sets no cookie");
-    if (to === null) return pageOf(response, at);
+    if (to === null) return pageOf(response, at, address);
     at = new URL(to, at).href;
     ask = { method: "GET" };
   }
   throw new Error(`${url} leads round in a circle`);
 }
 
-async function pageOf(response: Response, url: string): Promise<Page> {
+async function pageOf(response: Response, url: string, address: string): Promise<Page> {
   const html = await response.text();
   const base = /<base href="([^"]*)"/.exec(html)?.[1];
   const root = base === undefined ? url : new URL(base, url).href;
@@ -74,6 +85,7 @@ async function pageOf(response: Response, url: string): Promise<Page> {
     status: response.status,
     headers: response.headers,
     url,
+    address,
     html,
     text: plain(body.replace(/<[^>]*>/g, " "))
       .replace(/[\s\u202f]+/g, " ")
@@ -93,14 +105,15 @@ export function submit(page: Page, filled: Readonly<Record<string, string>>, pla
   const form = page.forms.find(({ action }) => place.test(action));
   assert.ok(form, `no form leads to ${place}: ${page.text.slice(0, 500)}`);
   const body = new URLSearchParams({ ...form.fields, ...filled });
-  if (form.method === "GET") return visit(`${form.action}?${body}`);
-  return visit(form.action, { method: "POST", body });
+  const { address } = page;
+  if (form.method === "GET") return visit(`${form.action}?${body}`, { address });
+  return visit(form.action, { method: "POST", body, address });
 }
 
 export function follow(page: Page, text: RegExp): Promise<Page> {
   const link = page.links.find((one) => text.test(one.text) || text.test(one.href));
   assert.ok(link, `no link says ${text}: ${page.links.map((one) => one.text).join(", ")}`);
-  return visit(link.href);
+  return visit(link.href, { address: page.address });
 }
 
 /** Any plausible card that does not ask for a challenge by itself: December. */

@@ -459,7 +459,8 @@ function countdown() {
   if (clock === null) return;
   const [seconds = "", minutes = "0"] = (clock.dataset.seconds ?? clock.textContent ?? "").trim().split(":").reverse();
   const left = Number(minutes) * 60 + Number(seconds);
-  if (!Number.isFinite(left) || seconds === "") return;
+  // Over already: the page says so, and asking for it again would end nowhere.
+  if (!Number.isFinite(left) || seconds === "" || left <= 0) return;
   const end_ms = Date.now() + left * 1_000;
   let announced = left <= announced_s;
   const timer = setInterval(tick, 500);
@@ -624,7 +625,9 @@ function goOn() {
   // In a frame that the window itself made: for the page around it.
   if (tell !== undefined) return window.parent.postMessage({ coolpay: tell }, window.location.origin);
   if (breakOut !== undefined) return window.parent.location.assign(breakOut);
-  if (away !== undefined) return leave(away);
+  // Where there is something to read first, it says how long.
+  const stay_ms = Number(document.body.dataset.leaveAfter ?? 0) * 1_000;
+  if (away !== undefined) return void setTimeout(() => leave(away), stay_ms);
   /** @type {HTMLElement | null} */
   const link = document.querySelector("a.autoclick");
   if (link?.dataset.leave !== undefined) return leave(link.dataset.leave);
@@ -698,5 +701,5 @@ function startChallenge(form) {
   if (frame !== null) show(form, false);
 }
 
-// Last: what the parts need is there.
+// At the end: what it needs is above. Tests have no document.
 if (typeof document !== "undefined") start();
