@@ -50,7 +50,8 @@ export function bringChromium(): void {
     });
   const install = () => apt("install", "-y", "--no-install-recommends", "chromium");
   // A fresh machine has no lists of packages yet, or old ones.
-  const { status, stderr } = install().status === 0 || apt("update").status !== 0 ? { status: 0, stderr: "" } : install();
+  const { status, stderr } =
+    install().status === 0 || apt("update").status !== 0 ? { status: 0, stderr: "" } : install();
   if (status !== 0 || findChromium() === null) console.log(`${advice}\n${(stderr ?? "").trim()}`);
 }
 
@@ -83,6 +84,8 @@ export type Watched = {
   readonly requests: readonly string[];
   /** Fails for what pages did, since it was asked last, that no page may do. */
   readonly blameless: () => void;
+  /** What a test makes happen on purpose. */
+  readonly forgive: (what: RegExp) => void;
   readonly close: () => Promise<void>;
 };
 
@@ -94,7 +97,7 @@ export async function newShopper(
   const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(patience_ms);
   const requests: string[] = [];
-  const complaints: string[] = [];
+  let complaints: string[] = [];
   await context.exposeBinding("policyBroken", (_source, what: string) => void complaints.push(`policy: ${what}`));
   await context.addInitScript(
     `document.addEventListener("securitypolicyviolation", (event) =>
@@ -111,13 +114,17 @@ export async function newShopper(
     const { url } = message.location();
     // A page whose status says that it is an error page.
     const is_status = message.text().startsWith("Failed to load resource") && documents.has(url);
-    if (["error", "warning"].includes(message.type()) && !is_status) complaints.push(`console: ${message.text()} ${url}`);
+    if (["error", "warning"].includes(message.type()) && !is_status)
+      complaints.push(`console: ${message.text()} ${url}`);
   });
   context.on("weberror", (error) => complaints.push(`script: ${error.error()}`));
   return {
     page: await context.newPage(),
     requests,
     blameless: () => assert.deepEqual(complaints.splice(0), []),
+    forgive: (what) => {
+      complaints = complaints.filter((complaint) => !what.test(complaint));
+    },
     close: () => context.close(),
   };
 }

@@ -13,7 +13,7 @@ export type Linked = {
   readonly read: () => Promise<any>;
 };
 
-type Folder = "payments" | "subscriptions" | "cards" | "payouts";
+export type Folder = "payments" | "subscriptions" | "cards" | "payouts";
 
 let orders = 0;
 

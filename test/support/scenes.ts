@@ -3,7 +3,8 @@
 
 import type { Page } from "playwright-core";
 import type { TestAccount, TestApp } from "./app.ts";
-import { type Kind, type Order, order, type WebShop } from "./web-shop.ts";
+import { type Folder, type Linked, linker } from "./links.ts";
+import type { WebShop } from "./web-shop.ts";
 
 // Card testing is counted by shop: what ends in a decline plays in a shop of its own.
 
@@ -41,14 +42,18 @@ export const payButton = (page: Page) => page.locator('#card-form button[type="s
 /** Pays, and is where it leads: the next page has come when this ends. */
 export async function pay(page: Page, typed: Typed = {}): Promise<void> {
   await typeCard(page, typed);
-  await Promise.all([page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame()), payButton(page).click()]);
+  await Promise.all([
+    page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame()),
+    payButton(page).click(),
+  ]);
   await page.waitForLoadState();
 }
 
-type Wanted = { readonly kind?: Kind; readonly link?: object; readonly body?: object };
+type Wanted = { readonly kind?: Folder; readonly link?: object; readonly body?: object };
 
-async function opened({ shop, web, page, language }: Stage, wanted: Wanted = {}): Promise<Order> {
-  const made = await order(shop, { ...wanted, link: { language, cancel_url: web.urls.cancel_url, ...wanted.link } });
+/** Paid, the shopper has nowhere to go unless it is said. */
+async function opened({ shop, web, page, language }: Stage, { kind, link, body }: Wanted = {}): Promise<Linked> {
+  const made = await linker(shop)({ language, ...web.urls, continue_url: null, ...link }, body, kind);
   await page.goto(made.url);
   return made;
 }
@@ -154,9 +159,8 @@ export const scenes = {
     await stage.page.goto(url);
   },
   changed: async (stage) => {
-    const { change } = await opened(stage);
-    await change({ amount: 19_900 });
-    await stage.page.reload();
+    const { id } = await opened(stage);
+    await stage.shop.call("PUT", `/payments/${id}/link`, { body: { amount: 19_900 } });
     await stage.page.goto(await home(stage.page));
   },
   cancel: async (stage) => {
@@ -187,7 +191,9 @@ export const play = (name: SceneName, stage: Stage): Promise<unknown> => scenes[
 
 /** Sends the form past the script, as a browser without one would. */
 async function post(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
-  const fill = Object.entries(fields).map(([name, value]) => `form.elements[${JSON.stringify(name)}].value = ${JSON.stringify(value)};`);
+  const fill = Object.entries(fields).map(
+    ([name, value]) => `form.elements[${JSON.stringify(name)}].value = ${JSON.stringify(value)};`,
+  );
   await Promise.all([
     page.waitForEvent("framenavigated"),
     page.evaluate(`(() => { const form = document.getElementById("card-form"); ${fill.join("")} form.submit(); })()`),

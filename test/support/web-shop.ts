@@ -1,23 +1,7 @@
-// A shop on the web as a browser meets it: pages on an origin of its own, one of them with the window in a frame. What it
-// sells is ordered through the API.
+// A shop on the web as a browser meets it: pages on an origin of its own, one of them with the window in a frame.
 
-import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { TestAccount } from "./app.ts";
-
-export type Kind = "payments" | "subscriptions" | "cards" | "payouts";
-
-// biome-ignore lint/suspicious/noExplicitAny: as the API answers it
-type Read = () => Promise<any>;
-
-export type Order = {
-  readonly id: number;
-  readonly url: string;
-  readonly read: Read;
-  /** Changes the link's terms. */
-  readonly change: (link: object) => Promise<void>;
-};
 
 export type WebShop = {
   /** Of another host than the window's. */
@@ -73,31 +57,5 @@ export async function openWebShop(): Promise<WebShop> {
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
     },
-  };
-}
-
-let orders = 0;
-
-type Wanted = { readonly kind?: Kind; readonly link?: object; readonly body?: object };
-
-/** Something to pay 249 crowns for, unless it is said otherwise, with its link. */
-export async function order({ call }: TestAccount, { kind = "payments", link, body }: Wanted): Promise<Order> {
-  orders += 1;
-  const named = kind === "cards" ? {} : { order_id: `${10_000 + orders}`, currency: "DKK" };
-  const description = kind === "subscriptions" ? { description: "Coffee every month" } : {};
-  const made = await call("POST", `/${kind}`, { body: { ...named, ...description, ...body } });
-  assert.equal(made.status, 201, made.text);
-  const path = `/${kind}/${made.body.id}`;
-  const put = async (terms: object) => {
-    const answer = await call("PUT", `${path}/link`, { body: terms });
-    assert.equal(answer.status, 200, answer.text);
-    return answer.body.url as string;
-  };
-  const terms = { ...(kind !== "cards" && { amount: 24_900 }), ...link };
-  return {
-    id: made.body.id,
-    url: await put(terms),
-    read: async () => (await call("GET", path)).body,
-    change: async (changed) => void (await put({ ...terms, ...changed })),
   };
 }
