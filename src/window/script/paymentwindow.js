@@ -376,7 +376,8 @@ function cards() {
     if (number === null) return;
     const cardnumber = digitsOf(number.value);
     if (!isCardNumber(cardnumber)) return;
-    const cvd = input("cvd")?.value ?? "";
+    // A real one is nobody's business before the form is sent.
+    const cvd = testBrand(cardnumber) === null ? "" : (input("cvd")?.value ?? "");
     /** @type {HTMLInputElement | null} */
     const chosen = document.querySelector('input[name="brand"]:checked');
     const brand = chosen !== null && isShown(brand_selector) ? chosen.value : "";
@@ -477,7 +478,8 @@ function countdown() {
     }
     if (now_left > 0) return;
     clearInterval(timer);
-    window.location.assign(`/${sessionId()}`);
+    // Its clock may be a little behind ours.
+    setTimeout(() => window.location.assign(`/${sessionId()}`), 1_000);
   }
 }
 
