@@ -622,11 +622,11 @@ function summary() {
 
 /** Pages that only send on do so by themselves. */
 function goOn() {
-  const { leave: away, tell, breakOut } = document.body.dataset;
+  const { leave: away, leaveAfter, tell, breakOut } = document.body.dataset;
   // In a frame that the window itself made: for the page around it.
   if (tell !== undefined) return window.parent.postMessage({ coolpay: tell }, window.location.origin);
   if (breakOut !== undefined) return window.parent.location.assign(breakOut);
-  if (away !== undefined) return leave(away);
+  if (away !== undefined) return void setTimeout(() => leave(away), Number(leaveAfter ?? 0) * 1_000);
   /** @type {HTMLElement | null} */
   const link = document.querySelector("a.autoclick");
   if (link?.dataset.leave !== undefined) return leave(link.dataset.leave);
