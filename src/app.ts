@@ -184,7 +184,10 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     simulatorPages: simulatorPages(simulated),
     callApi: callsOf(api),
     demoKey: config.demo ? async () => (await demoKeys(services))[0] ?? null : null,
-    log: (line) => log.request(line),
+    log: (line) => {
+      metrics.observe({ ...line, route: line.route === null ? null : `window ${line.route}` });
+      log.request(line);
+    },
   });
   const manager = managerNotYet(transport);
   const metrics_face = metricsServer({ services, metrics, test_clock: config.test_clock, transport });

@@ -16,7 +16,7 @@ export function countRequests(registry: Registry): (line: RequestLine) => void {
   const versions = new Map<string, number>();
   register(registry, {
     name: "coolpay_http_request_duration_seconds",
-    help: "API requests by method, declared path and status",
+    help: "Requests of the API and the payment window by method, declared path and status",
     type: "histogram",
     values: () => [...durations.values()].flatMap(valuesOf),
   });

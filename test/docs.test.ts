@@ -14,7 +14,7 @@ const documents = [
   "CONTRIBUTING.md",
   "CHANGELOG.md",
   "SECURITY.md",
-  ...readdirSync(join(project, "docs")).map((name) => `docs/${name}`),
+  ...readdirSync(join(project, "docs")).flatMap((name) => (name.endsWith(".md") ? [`docs/${name}`] : [])),
 ];
 
 test("every link between the documents leads to a file", () => {

@@ -8,7 +8,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newShopper, startBrowser, type Watched } from "./support/browser.ts";
 import { linker } from "./support/links.ts";
-import { cards, expires, pay, payButton, typeCard } from "./support/scenes.ts";
+import { cards, pay, payButton, typeCard } from "./support/scenes.ts";
 import { openWebShop, type WebShop } from "./support/web-shop.ts";
 
 let app: TestApp;
@@ -51,6 +51,16 @@ const caret = (page: Page) => page.evaluate("document.activeElement.selectionSta
 const fits = async (page: Page, width: number): Promise<void> =>
   assert.ok(((await page.evaluate("document.scrollingElement.scrollWidth")) as number) <= width);
 
+/** As a screen reader has it, from the browser's accessibility tree. */
+async function described(page: Page, id: string): Promise<string> {
+  const devtools = await page.context().newCDPSession(page);
+  const { root } = await devtools.send("DOM.getDocument");
+  const { nodeId } = await devtools.send("DOM.querySelector", { nodeId: root.nodeId, selector: `#${id}` });
+  const { nodes } = await devtools.send("Accessibility.getPartialAXTree", { nodeId, fetchRelatives: false });
+  await devtools.detach();
+  return String(nodes[0]?.description?.value ?? "");
+}
+
 describe("what is typed", () => {
   test("is grouped as on the card, keeps the caret, and may be pasted", async () => {
     const { url } = await linked();
@@ -60,10 +70,12 @@ describe("what is typed", () => {
       assert.equal(await page.inputValue("#cardnumber"), "1000 0100 000");
       for (let presses = 0; presses < 8; presses += 1) await page.keyboard.press("ArrowLeft");
       assert.equal(await caret(page), 5);
+      // Over the blank, then a digit.
       await page.keyboard.press("Backspace");
       await page.keyboard.press("Backspace");
-      await page.keyboard.type("0");
-      assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 1000 00", 4]);
+      assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 1000 00", 3]);
+      await page.keyboard.type("00");
+      assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 0010 0000", 6]);
       await page.fill("#cardnumber", "");
       for (const pasted of ["1000-0000-0000-0008", " 1000 0000 0000 0008\t", "1000000000000008"]) {
         await page.locator("#cardnumber").selectText();
@@ -164,16 +176,15 @@ describe("a page", () => {
         for (const line of [
           /textbox "Kortnummer"/,
           /textbox "Udløbsdato"/,
-          /textbox "Kontrolcifre"/,
+          /textbox "Sikkerhedskode"/,
           /button "Betal 249,00 kr\."/,
         ])
           assert.match(tree.replace(/\u00a0/g, " "), line);
+        // What is wrong is part of what is read out.
         await page.fill("#cvd", "");
-        await page.click("#card-form button");
-        assert.match(
-          await page.locator("#card-form").ariaSnapshot(),
-          /textbox "Kontrolcifre".*\[invalid\]|kontrolcifre/is,
-        );
+        await payButton(page).click();
+        assert.equal(await page.getAttribute("#cvd", "aria-invalid"), "true");
+        assert.match(await described(page, "cvd"), /3 cifre på bagsiden.*Indtast sikkerhedskoden/s);
       },
       options,
     );
@@ -304,13 +315,16 @@ const median_max_ms = 25;
 
 test("a page is made in a few milliseconds", async () => {
   const { url } = await linked();
-  const times: number[] = [];
-  for (let count = 0; count < opened; count += 1) {
-    const began = performance.now();
-    await (await fetch(url)).arrayBuffer();
-    times.push(performance.now() - began);
-  }
-  const median = times.sort((a, b) => a - b)[opened / 2] ?? 0;
+  const lines = app.log.length;
+  for (let count = 0; count < opened; count += 1) await (await fetch(url)).arrayBuffer();
+  const times = app.log
+    .slice(lines)
+    .map((line) => JSON.parse(line))
+    .filter(({ route }) => route === "/payments/:token")
+    .map(({ duration_ms }) => duration_ms as number)
+    .sort((a, b) => a - b);
+  assert.equal(times.length, opened);
+  const median = times[opened / 2] ?? 0;
   console.log(`a link is opened in ${median.toFixed(1)} ms (median of ${opened}; promised: ${median_promised_ms} ms)`);
   assert.ok(median < median_max_ms);
 });

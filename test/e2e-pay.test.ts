@@ -196,7 +196,7 @@ describe("3-D Secure", () => {
       await page.clock.install();
       await page.goto(url);
       await pay(page, { month: "06" });
-      await page.waitForSelector('[id="3ds_auth_form"]');
+      await page.waitForSelector('[id="3ds_auth_form"]', { state: "attached" });
       await page.clock.runFor(9_900);
       assert.equal((await read()).operations.length, 0);
       await page.clock.runFor(200);

@@ -24,10 +24,10 @@ const made_max = 5_000_000;
 const includes_deep_max = 50;
 
 /** The page as HTML. Throws what `complaintOf` puts in words. */
-export function renderPage({ name, templates, model, config, images, translations }: Page): string {
+export function renderPage({ name, templates, model, config, images, parts = {}, translations }: Page): string {
   const globals: Globals = { translations: new Map(Object.entries(translations)) };
   const liquid = engineOf(templates);
-  return liquid.renderFileSync(name, { model: escaped(model), config, images: byPath(images) }, { globals });
+  return liquid.renderFileSync(name, { model: escaped(model), config, images: byPath(images), parts }, { globals });
 }
 
 type Globals = { readonly translations: ReadonlyMap<string, string> };

@@ -10,6 +10,8 @@ export type Page = {
   readonly model: Readonly<Record<string, unknown>>;
   /** The branding's own settings; they may hold markup. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Pieces of HTML that are the same for many pages, made before. */
+  readonly parts?: Readonly<Record<string, string>>;
   /** Addresses by file name: `question-circle.svg`. */
   readonly images: Readonly<Record<string, string>>;
   /** By the English text, as `{% t %}` has it. */

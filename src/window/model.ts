@@ -11,7 +11,6 @@ import {
   parsePaymentMethods,
   suits,
 } from "../domain/payment-methods.ts";
-import { test_cards } from "../domain/test-cards.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { isLive } from "../services/acquiring.ts";
 import type { Services } from "../services/services.ts";
@@ -117,21 +116,6 @@ export function amountsShown({ terms, transaction, session }: Visit, fee: number
   };
 }
 
-const test_card_groups = Map.groupBy(test_cards, ({ brand }) => brand);
-
-const testCards = (brands: readonly string[]) =>
-  [...test_card_groups]
-    .filter(([brand]) => brands.includes(brand) || (brand === "visa-dankort" && brands.includes("dankort")))
-    .map(([brand, cards]) => ({
-      brand,
-      nice_name: niceName(brand),
-      cards: cards.map(({ number, scenario }) => ({
-        number: number.replace(/(\d{4})(?=\d)/g, "$1 "),
-        plain: number,
-        outcome: scenario,
-      })),
-    }));
-
 /** What every page of a visit is told. */
 export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
   const { session, transaction, account, terms } = visit;
@@ -178,7 +162,6 @@ export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
     start_over_url: startOverUrl(services, visit),
     "framed?": terms.framed,
     "test_mode?": test_mode,
-    test_cards: test_mode ? testCards(methods.cards) : [],
     basket: basketShown(transaction, language),
     image_path: session.method === null ? null : method(session.method).image_path,
   };

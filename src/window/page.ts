@@ -23,11 +23,13 @@ export type Page = {
   readonly layout: "layout" | "layout_redirect";
   readonly model: Readonly<Record<string, unknown>>;
   readonly branding: Branding;
+  /** Pieces of HTML that are ready. */
+  readonly parts?: Readonly<Record<string, string>>;
   readonly title: string;
   readonly session_id: string | null;
   /** Where the shopper is sent without being asked. */
   readonly leave: string | null;
-  /** Seconds until then, where there is something to read first. */
+  /** Time to read before that. */
   readonly leave_after_s?: number;
   /** Who may show it in a frame: anybody, only a page of our own, or nobody. */
   readonly framed: boolean | "by us";
@@ -53,9 +55,9 @@ export async function htmlOf({ templates, log }: Pick<Services, "templates" | "l
   return document(page, ours(page), false);
 }
 
-const asked = ({ layout, name, model, branding }: Page, templates: Branding["templates"]) => {
+const asked = ({ layout, name, model, branding, parts = {} }: Page, templates: Branding["templates"]) => {
   const { config, images, texts: translations } = branding;
-  return { name: layout, templates, model: { ...model, page: name }, config, images, translations };
+  return { name: layout, templates, model: { ...model, page: name }, config, images, parts, translations };
 };
 
 const ours = (page: Page): string => renderPage(asked(page, standard_templates));
@@ -68,17 +70,21 @@ type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"
 
 /** What stands around a page's body. */
 export function document(page: About, body: string, is_uploaded: boolean): string {
-  const { branding, title, session_id, layout, leave, leave_after_s, refresh_s, scripts = [] } = page;
+  const { branding, title, session_id, layout, leave, leave_after_s = 0, refresh_s, scripts = [] } = page;
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.
   const base = is_uploaded ? '<base href="/">\n' : "";
   const again =
-    leave !== null ? `${leave_after_s ?? 1};url=${escaped(leave)}` : refresh_s !== undefined ? `${refresh_s};url=/${session_id}` : null;
+    leave !== null
+      ? `${leave_after_s + 1};url=${escaped(leave)}`
+      : refresh_s !== undefined
+        ? `${refresh_s};url=/${session_id}`
+        : null;
   const refresh = again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
   const data = Object.entries({
     ...(session_id !== null && { session: session_id }),
     ...(leave !== null && { leave }),
-    ...(leave_after_s !== undefined && { "leave-after": String(leave_after_s) }),
+    ...(leave_after_s > 0 && { "leave-after": String(leave_after_s) }),
     ...(branding.config.autojump === true && { autojump: "" }),
     ...page.data,
   }).map(([name, value]) => ` data-${name}="${escaped(value)}"`);

@@ -8,13 +8,28 @@ import type { Services } from "../services/services.ts";
 import { heldCard } from "../services/window-sessions.ts";
 import { brandingFor } from "./branding.ts";
 import { enteredOf } from "./card-form.ts";
-import { type Entered, formTemplate, methodsOf, modelOf, type Problem } from "./model.ts";
+import { type Entered, formTemplate, isTest, methodsOf, modelOf, type Problem } from "./model.ts";
 import { type Answer, answerWith, type Page } from "./page.ts";
 import { asks_first } from "./provider.ts";
+import { testCardList } from "./test-cards.ts";
 import { isDeclined, lastAttempt, type Obstacle, obstacleOf, startOverUrl, type Visit } from "./visit.ts";
 
 type Screen = Pick<Page, "name"> &
-  Partial<Pick<Page, "status" | "layout" | "leave" | "leave_after_s" | "refresh_s" | "origins" | "data" | "framed" | "scripts">> & {
+  Partial<
+    Pick<
+      Page,
+      | "status"
+      | "layout"
+      | "leave"
+      | "leave_after_s"
+      | "refresh_s"
+      | "origins"
+      | "data"
+      | "framed"
+      | "parts"
+      | "scripts"
+    >
+  > & {
     readonly model?: Readonly<Record<string, unknown>>;
   };
 
@@ -93,10 +108,9 @@ const statuses: Readonly<Partial<Record<Obstacle, number>>> = {
   session_expired: 410,
 };
 
-const nothing_more = { "show_cancel?": false, alternative_payment_methods: [], "undo_payment_method?": false };
-
-// Two sentences, for slow readers too.
 const reading_s = 10;
+
+const nothing_more = { "show_cancel?": false, alternative_payment_methods: [], "undo_payment_method?": false };
 
 export function obstacleScreen(services: Services, visit: Visit, obstacle: Obstacle): Promise<Answer> {
   const status = statuses[obstacle] ?? 200;
@@ -213,6 +227,7 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
     name: chooses ? "selector" : "form",
     status: told.status ?? 200,
     ...(work && { scripts: ["work.js"] as const }),
+    ...(method === null && isTest(services, visit) && { parts: { test_cards: testCardList(cards, session.language) } }),
     model: {
       form_template: formTemplate(method),
       ...(method === null && { "undo_payment_method?": false, selected_payment_method: "creditcard" }),

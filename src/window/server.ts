@@ -88,13 +88,16 @@ export function createWindow(options: Options): FastifyInstance {
 
   /** What nobody foresaw tells nothing but that; what was refused says what can be done. */
   async function failed(request: FastifyRequest, error: unknown): Promise<Answer> {
-    const { status, cause } = answerTo(error);
+    const { status, cause, headers } = answerTo(error);
     if (cause !== null) services.log.error({ error: String(cause) }, "a page of the window failed");
-    return plain(request, status, status === 404 ? "link_unknown" : "try_again").catch(() => ({
-      status: 500,
-      headers: { "Content-Type": "text/plain; charset=utf-8" },
-      body: "Something went wrong. Please try again.\n",
-    }));
+    const told = plain(request, status, status === 404 ? "link_unknown" : "try_again");
+    return told
+      .then((page) => ({ ...page, headers: { ...page.headers, ...headers } }))
+      .catch(() => ({
+        status: 500,
+        headers: { "Content-Type": "text/plain; charset=utf-8" },
+        body: "Something went wrong. Please try again.\n",
+      }));
   }
 
   async function opened(type: TransactionType, request: FastifyRequest): Promise<Answer> {
@@ -162,7 +165,7 @@ export function createWindow(options: Options): FastifyInstance {
       return formPosted(services, { params, framed, language: language(request), callApi });
     });
   }
-  route("GET", "/", (request) => plain(request, 200, "window"));
+  route("GET", "/", (request) => plain(request, 404, "link_unknown"));
 
   route("GET", "/assets/brandings/:account/:branding/:version/*", async (request) => {
     const { account = "", branding = "", "*": name = "" } = request.params as Record<string, string>;

@@ -7,6 +7,7 @@ import { type RefusalCode, Refused } from "../domain/refusal.ts";
 import { pendingOperation } from "../domain/transaction.ts";
 import type { Answered } from "../services/proof-of-work.ts";
 import type { Services } from "../services/services.ts";
+import { settledTransaction } from "../services/settled.ts";
 import { changeSession, dropCard, findSession, heldCard, inTurn } from "../services/window-sessions.ts";
 import type { Next } from "./attempt.ts";
 import { enteredOf, readCardForm, text } from "./card-form.ts";
@@ -17,8 +18,8 @@ import { payByCard } from "./pay.ts";
 import { askProvider, asks_first, isOffered, providerSession } from "./provider.ts";
 import { cancelScreen, errorScreen, form, here, obstacleScreen, redirect, tellingPage } from "./screens.ts";
 import { languages } from "./texts.ts";
-import { authenticate, type Browser, challenged } from "./three-d-secure.ts";
-import { isDeclined, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
+import { authenticate, type Browser, challenged, isUnauthenticated } from "./three-d-secure.ts";
+import { isDeclined, keyOf, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -46,12 +47,17 @@ async function doing(services: Services, visit: Visit, work: (visit: Visit) => P
 
 /** Refusals that say where things stand: the page shows that. */
 const elsewhere: ReadonlySet<RefusalCode> = new Set(["wrong_state", "operation_pending"]);
+const elsewhere_patience_ms = 5_000;
 const unavailable: ReadonlySet<RefusalCode> = new Set(["not_authorized", "plan_required", "not_found"]);
 
 async function refused(services: Services, visit: Visit, error: unknown): Promise<Answer> {
   if (!(error instanceof Refused)) throw error;
   const { code } = error.refusal;
-  if (elsewhere.has(code)) return home(visit);
+  if (elsewhere.has(code)) {
+    // Most likely another tab is paying this moment: its end is worth waiting for.
+    await settledTransaction(services, keyOf(visit.transaction), elsewhere_patience_ms);
+    return home(visit);
+  }
   if (unavailable.has(code)) return obstacleScreen(services, visit, "not_available");
   if (code === "validation" || code === "amount_too_large") return errorScreen(services, visit, "unable_to_complete");
   throw error;
@@ -178,7 +184,9 @@ async function stateStep(services: Services, visit: Visit): Promise<Answer> {
   const { session, transaction } = now;
   const open = obstacleOf(services, now) === null;
   const waits = pendingOperation(transaction.operations) !== undefined || session.authentication !== null;
-  const error = isDeclined(lastAttempt(transaction)) && session.method === null ? "?error=declined" : "";
+  const last = lastAttempt(transaction);
+  const why = isUnauthenticated(last) ? "three_d_secure_failed" : "declined";
+  const error = isDeclined(last) && session.method === null ? `?error=${why}` : "";
   const answer =
     open && waits ? { state: "waiting" } : { state: "moved", location: `/${session.id}${open ? error : ""}` };
   return {

@@ -4,6 +4,7 @@
 import type { CardInput } from "../domain/card.ts";
 import { checkCard } from "../domain/card.ts";
 import type { RuledOut } from "../domain/fraud-rules.ts";
+import type { Operation } from "../domain/transaction.ts";
 import { threeDSecureFor } from "../services/acquiring.ts";
 import { attemptEnded } from "../services/card-testing.ts";
 import { ask_timeout_ms } from "../services/operate.ts";
@@ -121,6 +122,10 @@ async function concluded(
   await attemptEnded(services, attemptOf(visit, card), operation);
   return nextAfter(services, visit, operation);
 }
+
+/** Was it the shopper's bank that said no, before any acquirer was asked? */
+export const isUnauthenticated = (operation: Operation | undefined): boolean =>
+  operation?.options.ruled_out?.status_msg === failed.status_msg;
 
 const failed: RuledOut = { status_code: "40000", status_msg: "3-D Secure failed" };
 

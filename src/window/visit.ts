@@ -4,7 +4,7 @@
 import { addressAllowed } from "../api/authenticate.ts";
 import { type Agreement, may } from "../domain/access.ts";
 import { Refused } from "../domain/refusal.ts";
-import { isApproved, type Link, type Operation, type Transaction } from "../domain/transaction.ts";
+import { isApproved, type Link, type Operation, pendingOperation, type Transaction } from "../domain/transaction.ts";
 import type { Account } from "../services/directory.ts";
 import { folders, linkUrl } from "../services/present.ts";
 import type { Actor, Services } from "../services/services.ts";
@@ -75,6 +75,9 @@ export const again = async (services: Services, visit: Visit): Promise<Visit> =>
 export function obstacleOf({ clock }: Pick<Services, "clock">, visit: Visit): Obstacle | null {
   const { transaction, session, account } = visit;
   if (transaction.accepted) return "already_paid";
+  // What is under way at an acquirer decides first.
+  const pending = pendingOperation(transaction.operations);
+  if (pending !== undefined && pending.type !== "session") return null;
   if (isPast(transaction, clock.now())) return "deadline";
   if (termsOf(transaction) !== session.terms) return "payment_link_changed";
   if (account.suspended_at !== null || transaction.retented_at !== null) return "not_available";

@@ -129,7 +129,6 @@ export const samples: Readonly<Record<string, Sample>> = {
       basket,
       description: "Two cups & a jug",
       "test_mode?": true,
-      test_cards: tests,
       calculate_fee: true,
       total_price: "252,75 kr.",
       fee_price: "3,75 kr.",
@@ -294,15 +293,17 @@ export const samples: Readonly<Record<string, Sample>> = {
 };
 
 /** The inside of `<body>`. */
-export const render = (sample: Sample, translations: Page["translations"] = {}, layout = "layout"): string =>
-  renderPage({
-    name: layout,
+export function render(sample: Sample, translations: Page["translations"] = {}, layout = "layout"): string {
+  const page = {
     templates: { ...templates, content: templates[sample.content] ?? "" },
-    model: sample.model,
     config: { ...config, ...sample.config },
     images: Object.fromEntries(pictures.map((name) => [name, `/images/${name}`])),
     translations,
-  });
+  };
+  const list = (): string => renderPage({ ...page, name: "form/test_cards", model: { test_cards: tests } });
+  const parts = sample.model["test_mode?"] === true ? { parts: { test_cards: list() } } : {};
+  return renderPage({ ...page, ...parts, name: layout, model: sample.model });
+}
 
 export const asDocument = (body: string, { language, layout }: { language: string; layout: string }): string =>
   `<!doctype html><html lang="${language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Pay</title><link rel="stylesheet" href="/stylesheets/${layout === "layout" ? "paymentwindow" : "paymentwindow_redirect"}.css"><script src="/paymentwindow.js" defer></script></head><body data-session="${sid}">${body}</body></html>`;

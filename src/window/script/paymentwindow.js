@@ -376,7 +376,8 @@ function cards() {
     if (number === null) return;
     const cardnumber = digitsOf(number.value);
     if (!isCardNumber(cardnumber)) return;
-    const cvd = input("cvd")?.value ?? "";
+    // A real one is nobody's business before the form is sent.
+    const cvd = testBrand(cardnumber) === null ? "" : (input("cvd")?.value ?? "");
     /** @type {HTMLInputElement | null} */
     const chosen = document.querySelector('input[name="brand"]:checked');
     const brand = chosen !== null && isShown(brand_selector) ? chosen.value : "";
@@ -478,7 +479,8 @@ function countdown() {
     }
     if (now_left > 0) return;
     clearInterval(timer);
-    window.location.assign(`/${sessionId()}`);
+    // Its clock may be a little behind ours.
+    setTimeout(() => window.location.assign(`/${sessionId()}`), 1_000);
   }
 }
 
@@ -621,13 +623,11 @@ function summary() {
 
 /** Pages that only send on do so by themselves. */
 function goOn() {
-  const { leave: away, tell, breakOut } = document.body.dataset;
+  const { leave: away, leaveAfter, tell, breakOut } = document.body.dataset;
   // In a frame that the window itself made: for the page around it.
   if (tell !== undefined) return window.parent.postMessage({ coolpay: tell }, window.location.origin);
   if (breakOut !== undefined) return window.parent.location.assign(breakOut);
-  // Where there is something to read first, it says how long.
-  const stay_ms = Number(document.body.dataset.leaveAfter ?? 0) * 1_000;
-  if (away !== undefined) return void setTimeout(() => leave(away), stay_ms);
+  if (away !== undefined) return void setTimeout(() => leave(away), Number(leaveAfter ?? 0) * 1_000);
   /** @type {HTMLElement | null} */
   const link = document.querySelector("a.autoclick");
   if (link?.dataset.leave !== undefined) return leave(link.dataset.leave);
