@@ -14,10 +14,14 @@ let app: TestApp;
 let browser: Browser;
 let web: WebShop;
 let shop: TestAccount;
+let anybody: Watched;
+
+const newcomer = (options: BrowserContextOptions = {}): Promise<Watched> =>
+  newShopper(browser, { origins: [app.app.addresses.window_url, web.origin], ...options });
 
 before(async () => {
   [app, browser, web] = await Promise.all([startApp(), startBrowser(), openWebShop()]);
-  shop = await newShop(app);
+  [shop, anybody] = await Promise.all([newShop(app), newcomer()]);
 });
 after(async () => {
   await browser?.close();
@@ -31,15 +35,14 @@ type Operation = Readonly<Record<string, unknown>>;
 const linked = (link: object = {}, made: object = {}, folder: Folder = "payments") =>
   linker(shop)({ ...web.urls, ...link }, made, folder);
 
-/** With a browser of her own, whose pages must have done nothing wrong. */
-async function shopper(does: (page: Page, watched: Watched) => Promise<void>, options: BrowserContextOptions = {}) {
-  const origins = [app.app.addresses.window_url, web.origin];
-  const watched = await newShopper(browser, { origins, ...options });
+/** In a browser whose pages must do nothing wrong: with options in one of her own, else in the one of all. */
+async function shopper(does: (page: Page, watched: Watched) => Promise<void>, options?: BrowserContextOptions) {
+  const watched = options === undefined ? anybody : await newcomer(options);
   try {
     await does(watched.page, watched);
     watched.blameless();
   } finally {
-    await watched.close();
+    if (watched !== anybody) await watched.close();
   }
 }
 
@@ -143,6 +146,7 @@ describe("a card payment", () => {
       await pay(page);
       await pay(other);
       assert.match(await other.locator("main").innerText(), /already paid/);
+      await other.close();
       assert.deepEqual(codes(await read()), ["20000"]);
     }));
 });
@@ -197,12 +201,12 @@ describe("3-D Secure", () => {
       await page.goto(url);
       await pay(page, { month: "06" });
       await page.waitForSelector('[id="3ds_auth_form"]', { state: "attached" });
-      await page.clock.runFor(9_900);
+      await page.clock.runFor(5_000);
       assert.equal((await read()).operations.length, 0);
-      await page.clock.runFor(200);
+      await page.clock.runFor(6_000);
       await page.waitForURL(web.urls.continue_url);
       assert.deepEqual(codes(await read()), ["20000"]);
-    }));
+    }, {}));
 });
 
 describe("inside a page of the shop", () => {
@@ -314,6 +318,7 @@ describe("MobilePay", () => {
       await other.getByRole("button", { name: "Approve" }).click();
       await page.waitForSelector(".state-good");
       assert.equal((await read()).operations.length, 1);
+      await other.close();
     }));
 });
 

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { inspect } from "node:util";
+import { bringChromium } from "./support/browser.ts";
 import { startTestServer, type TestServer } from "./support/postgres.ts";
 import { sweep } from "./sweep.ts";
 
@@ -17,7 +18,7 @@ const project = resolve(import.meta.dirname, "..");
 // Two cores, and much of a test is waiting; a file that takes longer hangs.
 const files_at_once = 3;
 // The longest begin first, so that none is left alone at the end.
-const longest = ["crash", "fuzz", "serve", "idempotency", "readme", "embedded"];
+const longest = ["e2e-pages", "e2e-pay", "e2e-form", "crash", "fuzz", "serve", "idempotency", "readme", "embedded"];
 const file_timeout_ms = 180_000;
 
 // Room for the list of named differences of the contract.
@@ -163,6 +164,7 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort());
 
   if (names.length === 0) check();
+  if (files.some((file) => /\/e2e-/.test(file))) bringChromium();
   const folder = mkdtempSync(join(tmpdir(), "coolpay-run-"));
   // The database's user may have to pass.
   chmodSync(folder, 0o711);

@@ -40,7 +40,11 @@ const install_timeout_ms = 600_000;
 export function bringChromium(): void {
   if (findChromium() !== null) return;
   const may = process.getuid?.() === 0 && spawnSync("apt-get", ["--version"]).status === 0;
-  if (!may) return console.log(advice);
+  if (may) install();
+  if (findChromium() === null) console.log(advice);
+}
+
+function install(): void {
   console.log("Installing Chromium for the end-to-end tests (apt-get, once) …");
   const apt = (...args: string[]) =>
     spawnSync("apt-get", ["-qq", ...args], {
@@ -48,11 +52,12 @@ export function bringChromium(): void {
       encoding: "utf8",
       timeout: install_timeout_ms,
     });
-  const install = () => apt("install", "-y", "--no-install-recommends", "chromium");
+  const chromium = () => apt("install", "-y", "--no-install-recommends", "chromium");
   // A fresh machine has no lists of packages yet, or old ones.
-  const { status, stderr } =
-    install().status === 0 || apt("update").status !== 0 ? { status: 0, stderr: "" } : install();
-  if (status !== 0 || findChromium() === null) console.log(`${advice}\n${(stderr ?? "").trim()}`);
+  if (chromium().status === 0) return;
+  const updated = apt("update");
+  const { status, stderr } = updated.status === 0 ? chromium() : updated;
+  if (status !== 0) console.log(stderr.trim());
 }
 
 // Quiet and cheap: no network of its own, no second process for the shop's page around a frame.
@@ -134,6 +139,7 @@ const axe_source = readFileSync(createRequire(import.meta.url).resolve("axe-core
 // Every rule that axe has: those of the highest level, of practice and of experiments too.
 const axe_run = `axe.run(document, {
   iframes: false,
+  resultTypes: ["violations"],
   rules: Object.fromEntries(axe.getRules().map(({ ruleId }) => [ruleId, { enabled: true }])),
 }).then(({ violations, passes, incomplete, inapplicable }) => ({
   rules: violations.length + passes.length + incomplete.length + inapplicable.length,
