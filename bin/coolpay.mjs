@@ -30,6 +30,7 @@ const scripts = {
   bench: at("bench", "run.ts"),
   shows: at("test", "shows.ts"),
   golden: at("test", "golden.ts"),
+  screenshots: at("test", "screenshots.ts"),
 };
 const checks = [
   [at("node_modules", "typescript", "bin", "tsc"), "-p", "."],

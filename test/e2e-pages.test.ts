@@ -16,7 +16,8 @@ let shop: TestAccount;
 const counted = { pages: 0, frames: 0, rules: 0, applied: 0, unsure: new Set<string>() };
 
 before(async () => {
-  [app, browser, web] = await Promise.all([startApp(), startBrowser(), openWebShop()]);
+  browser = await startBrowser();
+  [app, web] = await Promise.all([startApp(), openWebShop()]);
 });
 after(async () => {
   console.log(

@@ -37,6 +37,10 @@ export async function typeCard(page: Page, { number = cards.approved, month, cvd
   if ((await page.locator("#cvd").count()) > 0) await page.fill("#cvd", cvd);
 }
 
+/** What stands there, in one line. */
+export const text = async (page: Page, selector: string): Promise<string> =>
+  ((await page.locator(selector).first().textContent()) ?? "").replace(/\s+/g, " ").trim();
+
 export const payButton = (page: Page) => page.locator('#card-form button[type="submit"]');
 
 /** Pays, and is where it leads: the next page has come when this ends. */
