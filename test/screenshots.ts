@@ -47,7 +47,7 @@ try {
     const { page, close } = await newShopper(browser, { origins, viewport: screen, locale: language });
     await play(scene, { app, shop, web, page, language });
     const path = join(folder, `${name}.png`);
-    await page.screenshot({ path, fullPage: true });
+    await page.screenshot({ path });
     console.log(`${name}.png: ${scene}, ${Math.ceil(statSync(path).size / 1_000)} kB`);
     await close();
   }

@@ -186,6 +186,12 @@ function basketShown({ body, currency }: Transaction, language: string) {
   return body.basket.slice(0, basket_lines_max).map(({ qty, item_name, item_price }) => ({
     qty: Number(qty ?? 1),
     item_name: String(item_name ?? ""),
-    price: typeof item_price === "number" ? price(item_price, currency, language) : "",
+    price: linePrice(qty, item_price, (amount) => price(amount, currency, language)),
   }));
+}
+
+/** Of a line, all pieces of it, so that a reader can add it up; empty where there is none. */
+function linePrice(qty: unknown, item_price: unknown, shown: (amount: number) => string): string {
+  const amount = Number(qty ?? 1) * Number(item_price ?? Number.NaN);
+  return Number.isSafeInteger(amount) && amount >= 0 ? shown(amount) : "";
 }
