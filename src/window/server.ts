@@ -7,6 +7,7 @@ import { answerTo } from "../api/errors.ts";
 import { createListener, type Transport } from "../api/listener.ts";
 import type { RequestLine } from "../api/request-log.ts";
 import { tidyUrl } from "../api/server.ts";
+import { counter } from "../api/throttle.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { TransactionType } from "../domain/transaction.ts";
 import { noteReports } from "../services/csp-reports.ts";
@@ -43,6 +44,9 @@ type Options = {
   readonly demoKey: (() => Promise<string | null>) | null;
   readonly log: (line: RequestLine) => void;
 };
+
+// Links that one address may open in a minute: a whole office behind it may.
+const openings_max = 600;
 
 type Handler = (request: FastifyRequest) => Promise<Answer>;
 
@@ -100,10 +104,15 @@ export function createWindow(options: Options): FastifyInstance {
       }));
   }
 
+  // Each opened page is a row: a link that is public must not fill the database.
+  const openings = counter({ max: openings_max, window_ms: 60_000, now: () => performance.now() });
+
   async function opened(type: TransactionType, request: FastifyRequest): Promise<Answer> {
     const { token = "" } = request.params as { token?: string };
+    openings.check(request.ip);
     const transaction = await transactionLinked(services, type, token);
     if (transaction === null) return plain(request, 404, "link_unknown");
+    openings.failed(request.ip);
     const link_language = String(transaction.body.link?.language ?? "en");
     const session = await openSession(services, transaction, link_language);
     const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
