@@ -73,10 +73,13 @@ export function complaintOf(error: unknown, name: string): string {
 
 const words_max = 200;
 
-/** `!x` in a condition is `not x` for liquidjs. Lines stay where they are. */
+/**
+ * `!x` in a condition is `x`: the original's Liquid reads over the sign, and published templates count on it, such as
+ * `{% unless !model.error %}autoclick{% endunless %}`. Lines stay where they are.
+ */
 const spoken = (source: string): string =>
   source.replace(/\{%-?\s*(?:if|elsif|unless)\b(?:[^{%]|\{(?!%)|%(?!\}))*%\}/g, (tag) =>
-    tag.replace(/"[^"]*"|'[^']*'|!(?!=)/g, (part) => (part === "!" ? " not " : part)),
+    tag.replace(/"[^"]*"|'[^']*'|!(?!=)/g, (part) => (part === "!" ? " " : part)),
   );
 
 /** A capture that is printed twice in the next one costs nothing until somebody looks at it: then it is half a gigabyte. */

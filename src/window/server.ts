@@ -2,7 +2,7 @@
 // at stands in screens.ts, what an attempt does in pay.ts. Every page works without script, and no cookie is set.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { bytesOf, readBody } from "../api/body.ts";
+import { bytesOf, parseQuery, readBody } from "../api/body.ts";
 import { answerTo } from "../api/errors.ts";
 import { createListener, type Transport } from "../api/listener.ts";
 import type { RequestLine } from "../api/request-log.ts";
@@ -20,8 +20,9 @@ import { brandingAsset, ownAsset } from "./assets.ts";
 import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
-import type { Answer } from "./page.ts";
+import { type Answer, seeOther } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
+import { previewPage } from "./preview.ts";
 import { here } from "./screens.ts";
 import { type Step, steps } from "./steps.ts";
 import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
@@ -175,6 +176,19 @@ export function createWindow(options: Options): FastifyInstance {
     });
   }
   route("GET", "/", (request) => plain(request, 404, "link_unknown"));
+
+  for (const below of ["", "/*"]) {
+    route("GET", `/previews/:token${below}`, async (request) => {
+      const { token = "" } = request.params as { token?: string };
+      const { language: chosen } = parseQuery(request.url.split("?")[1] ?? "");
+      return (await previewPage(services, token, String(chosen ?? ""))) ?? plain(request, 410, "session_expired");
+    });
+    // Nothing is done with what was filled in.
+    route("POST", `/previews/:token${below}`, async (request) => {
+      const { token = "" } = request.params as { token?: string };
+      return seeOther(`/previews/${encodeURIComponent(token)}`);
+    });
+  }
 
   route("GET", "/assets/brandings/:account/:branding/:version/*", async (request) => {
     const { account = "", branding = "", "*": name = "" } = request.params as Record<string, string>;

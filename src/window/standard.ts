@@ -4,7 +4,8 @@ import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { templateName } from "../domain/branding-files.ts";
-import { languages, readPo } from "./texts.ts";
+import { readPo } from "../services/locale-files.ts";
+import { languages } from "./texts.ts";
 
 const folder = join(import.meta.dirname, "branding");
 
