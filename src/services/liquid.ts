@@ -14,6 +14,7 @@ import {
   type TopLevelToken,
   type ValueToken,
 } from "liquidjs";
+import { escapedHtml } from "../domain/html.ts";
 import { html_max, type Page, too } from "./template-page.ts";
 
 // liquidjs counts what filters and ranges make: characters and items, added up over a page. We bound captures; for what nobody
@@ -136,16 +137,8 @@ class Translated extends Tag {
   }
 }
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
 function escaped(value: unknown): unknown {
-  if (typeof value === "string") return value.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  if (typeof value === "string") return escapedHtml(value);
   if (Array.isArray(value)) return value.map(escaped);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, escaped(member)]));

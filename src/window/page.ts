@@ -2,6 +2,7 @@
 // wall against script in brandings is the policy here, whatever an upload was searched for (Content Security Policy
 // Level 3; PCI DSS 6.4.3).
 
+import { escapedHtml } from "../domain/html.ts";
 import { renderPage } from "../services/liquid.ts";
 import type { Services } from "../services/services.ts";
 import type { Rendered } from "../services/template-page.ts";
@@ -9,9 +10,6 @@ import type { Branding } from "./branding.ts";
 import { scriptTag } from "./scripts.ts";
 import { standard_templates } from "./standard.ts";
 import { completed, modelFor } from "./uploaded.ts";
-
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
 
 export type Answer = {
   readonly status: number;
@@ -67,7 +65,7 @@ export async function htmlOf({ templates, log }: Pick<Services, "templates" | "l
 }
 
 const complaint = (why: string): string =>
-  `<p role="alert">This template cannot be shown: it ${escaped(why)}. Shoppers see this page of the standard branding.</p>\n`;
+  `<p role="alert">This template cannot be shown: it ${escapedHtml(why)}. Shoppers see this page of the standard branding.</p>\n`;
 
 const asked = ({ layout, name, model, branding, parts = {} }: Page, templates: Branding["templates"]) => {
   const { config, images, texts: translations } = branding;
@@ -87,7 +85,7 @@ export function document(page: About, body: string, is_uploaded: boolean): strin
   const base = is_uploaded ? '<base href="/">\n' : "";
   const again =
     leave !== null
-      ? `${leave_after_s + 1};url=${escaped(leave)}`
+      ? `${leave_after_s + 1};url=${escapedHtml(leave)}`
       : refresh_s !== undefined
         ? `${refresh_s};url=/${session_id}`
         : null;
@@ -99,16 +97,16 @@ export function document(page: About, body: string, is_uploaded: boolean): strin
     ...(leave_after_s > 0 && { "leave-after": String(leave_after_s) }),
     ...(branding.config.autojump === true && { autojump: "" }),
     ...page.data,
-  }).map(([name, value]) => ` data-${name}="${escaped(value)}"`);
+  }).map(([name, value]) => ` data-${name}="${escapedHtml(value)}"`);
   return `<!doctype html>
-<html lang="${escaped(branding.text_language)}" dir="ltr">
+<html lang="${escapedHtml(branding.text_language)}" dir="ltr">
 <head>
 <meta charset="utf-8">
 ${base}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${escaped(title)}</title>
+<title>${escapedHtml(title)}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="${escaped(branding.stylesheet(stylesheet))}">
+<link rel="stylesheet" href="${escapedHtml(branding.stylesheet(stylesheet))}">
 ${refresh}${run}
 </head>
 <body${data.join("")}>
