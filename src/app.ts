@@ -81,6 +81,8 @@ const writer_settings =
 const drain_ms = 35_000;
 const drain_check_ms = 20;
 const clock_check_ms = 200;
+// A page takes a few milliseconds, and what takes too much is not tried again soon.
+const pages_waiting_max = 200;
 
 /** Everything, listening. Throws when the database cannot be reached or a port is taken; nothing is left running then. */
 export async function startApp(options: Options): Promise<App> {
@@ -175,7 +177,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     },
   });
   // A template of somebody's upload that is tried keeps no shopper waiting.
-  const window_templates = createTemplates();
+  const window_templates = createTemplates({ waiting_max: pages_waiting_max });
   parts.works.push(window_templates);
   const window = createWindow({
     services: { ...services, templates: window_templates },

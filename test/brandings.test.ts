@@ -178,6 +178,7 @@ describe("a branding", () => {
         ["/brandings/:id", "DELETE,GET,PATCH"],
         ["/brandings/:id/*resource_name", "DELETE,GET,PUT"],
         ["/brandings/:id/copy", "POST"],
+        ["/brandings/:id/preview", "POST"],
       ],
     );
   });

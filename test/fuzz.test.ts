@@ -504,7 +504,9 @@ function wrongWith({ status, headers, text, body }: RawAnswer, { sent, operation
   const agrees = answers?.get(String(status));
   // A file is static where it is read, not where it is put or deleted.
   const is_file =
-    /^\/(account\/logo|cryptography\/keys\/[^/?]+\/certificate|brandings\/[^/?]+\/(?!copy(\?|$)).+)(\?|$)/.test(path);
+    /^\/(account\/logo|cryptography\/keys\/[^/?]+\/certificate|brandings\/[^/?]+\/(?!(copy|preview)(\?|$)).+)(\?|$)/.test(
+      path,
+    );
   const is_static =
     /^\/(docs|changelog|exports\/[^/?]+\/file)(\?|$)/.test(path) || (is_file && !["PUT", "DELETE"].includes(method));
   // What cannot be decoded, or is too long, is no path of anything.

@@ -903,6 +903,7 @@ describe("a process lost after the effect, before its answer was kept: the repea
       "DELETE /account",
       "DELETE /user",
       "POST /acquirers/:acquirer/test",
+      "POST /brandings/:id/preview",
       "POST /cryptography/keys/:id/csr",
       "POST /fees",
       "POST /fees/:acquirer/:payment_method",

@@ -374,6 +374,7 @@ describe("real answers", () => {
     await called(shop.owner, "GET /brandings/{id}", one);
     await called(shop.owner, "PATCH /brandings/{id}", one, { body: { except: "name" } });
     await called(shop.owner, "POST /brandings/{id}/copy", `${one}/copy`);
+    await called(shop.owner, "POST /brandings/{id}/preview", `${one}/preview`, { body: { page: "success" } });
     await called(shop.owner, "DELETE /brandings/{id}/{resource_name}", `${one}/VERSION`);
     await called(shop.owner, "DELETE /brandings/{id}", one);
     await called(shop.owner, "DELETE /account/logo", "/account/logo");

@@ -8,7 +8,7 @@ import { createContext, runInContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { brandOf } from "../src/domain/card.ts";
 import { test_cards } from "../src/domain/test-cards.ts";
-import { readPo } from "../src/window/texts.ts";
+import { readPo } from "../src/services/locale-files.ts";
 import {
   asDocument,
   branding,

@@ -76,10 +76,10 @@ describe("a template", () => {
       "none",
     ],
     [
-      "{% if !model.moto %}1{% endif %}{% if model.moto or !model.x %}2{% endif %}{%- unless !model.moto -%}3{% endunless %}",
-      "12",
+      "{% if !model.moto %}1{% endif %}{% if model.moto or !model.order_id %}2{% endif %}{%- unless !model.error -%}3{% endunless %}",
+      "23",
     ],
-    ["{% if 'a!b' != 'c' %}1{% elsif !model.moto %}2{% endif %}", "1"],
+    ["{% if 'a!b' == 'a b' %}1{% elsif 'a!b' != !model.x %}2{% endif %}", "2"],
     [
       '{% for method in model.payment_methods %}{% include "method" method=method %}{% endfor %}',
       "[visa v-1 ][dankort d-2 ]",

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { newMemoryKey } from "../src/services/seal.ts";
 import { setSuspended } from "../src/services/suspension.ts";
 import { forgetWindowSessions } from "../src/storage/window-sessions.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
@@ -11,12 +12,13 @@ import { follow, submit, typed, visit } from "./support/shopper.ts";
 
 type Operation = Readonly<Record<string, unknown>>;
 
+const memory_key = newMemoryKey();
 let app: TestApp;
 let shop: TestAccount;
 let linked: ReturnType<typeof linker>;
 
 before(async () => {
-  app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] } });
+  app = await startApp({ settings: { trust_proxy: ["127.0.0.1"] }, memory_key });
   shop = await app.newAccount();
   linked = linker(shop);
 });
@@ -421,11 +423,14 @@ describe("a card that waits for its bank", () => {
     assert.ok(rows[0].held.length > 100);
     assert.ok(!rows[0].held.includes("1000000000000008"));
     const other = await startApp({ beside: app, settings: { trust_proxy: ["127.0.0.1"] } });
+    const sibling = await startApp({ beside: app, memory_key, settings: { trust_proxy: ["127.0.0.1"] } });
     try {
       const there = await visit(new URL(`/${sid}`, other.app.addresses.window_url).href);
       assert.match(there.text, /Card number/);
+      const here = await visit(new URL(`/${sid}`, sibling.app.addresses.window_url).href);
+      assert.match(here.html, /3ds_auth_form/, "a process of the same installation goes on");
     } finally {
-      await other.stop();
+      await Promise.all([other.stop(), sibling.stop()]);
     }
     const paid = await submit(await submit(asked, {}, /3ds-auth$/), {}, /simulator\/3ds\/challenge/);
     assert.match(paid.text, /bank/i);

@@ -25,7 +25,8 @@ export const createThrottle = (now: () => number = () => performance.now()): Thr
 
 type Limit = { readonly max: number; readonly window_ms: number; readonly now: () => number };
 
-function counter({ max, window_ms, now }: Limit): Counter {
+/** Counts what `failed` is told of, by key. */
+export function counter({ max, window_ms, now }: Limit): Counter {
   const windows = new Map<string, { count: number; ends: number }>();
   return {
     check(key) {

@@ -76,3 +76,8 @@ export function presentBranding({ id, name, account_id, resources, created_at }:
   const branding = { id, name, account_id, resources: files, created_at: wireTime(created_at) };
   return sparse(branding, (member) => shown.has(member));
 }
+
+export const PreviewShape = Type.Object(
+  { url: Type.String(), expires_at: Type.String({ format: "date-time" }) },
+  { title: "BrandingPreview" },
+);

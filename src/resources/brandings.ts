@@ -13,10 +13,11 @@ import {
   type Reply,
   uploaded,
 } from "../api/endpoint.ts";
-import { text } from "../api/fields.ts";
+import { oneOf, text } from "../api/fields.ts";
 import { listReply, pagingFields, type Sorting } from "../api/paging.ts";
 import { isResourceName, mimeOf } from "../domain/branding-files.ts";
 import { Refused } from "../domain/refusal.ts";
+import { preview_pages, preview_types, previewUrl } from "../services/branding-previews.ts";
 import {
   type BrandingKey,
   branding_name_max,
@@ -31,8 +32,17 @@ import {
   removeFile,
 } from "../services/brandings.ts";
 import { mustHave } from "../services/plans.ts";
+import { wireTime } from "../services/present.ts";
 import { type FileKey, listBrandings } from "../storage/brandings.ts";
-import { BrandingShape, presentBranding, type Shown, shown_fields, shownBy, showsData } from "./branding-shape.ts";
+import {
+  BrandingShape,
+  PreviewShape,
+  presentBranding,
+  type Shown,
+  shown_fields,
+  shownBy,
+  showsData,
+} from "./branding-shape.ts";
 import { FileShape, fileReply } from "./files.ts";
 
 const sorting: Sorting<"name" | "id"> = { sorts: { name: "text", id: "number" }, sort_by: "name", sort_dir: "asc" };
@@ -165,6 +175,29 @@ const brandings = [
       return created(request, id, shownBy(request.input));
     },
     resume: (request, { id }) => created(request, id, shownAgain(request)),
+  }),
+  post("/brandings/:id/preview", {
+    summary: "Get an address that shows one of a branding's pages",
+    description:
+      "At the payment window, for 15 minutes, with a payment that nobody made; nothing can be paid there. It may be shown in a frame of the manager.",
+    scope: "merchant",
+    input: Type.Object(
+      {
+        page: Type.Optional(oneOf(preview_pages, { default: "form" })),
+        language: Type.Optional(text({ pattern: /^[a-z]{2}$/, default: "en", description: "Two letters" })),
+        transaction_type: Type.Optional(oneOf(preview_types, { default: "payment" })),
+      },
+      { examples: [{ page: "form", language: "da" }] },
+    ),
+    output: { 201: PreviewShape },
+    handle: async (request) => {
+      const { services, account, input } = request;
+      const branding = await findBranding(services, keyOf(request), false);
+      const { page = "form", language = "en", transaction_type = "payment" } = input;
+      const shown = { account_id: account.id, branding_id: branding.id, page, language, transaction_type };
+      const { url, expires_at } = previewUrl(services, shown);
+      return { status: 201, body: { url, expires_at: wireTime(expires_at) } };
+    },
   }),
 ];
 

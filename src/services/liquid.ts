@@ -14,6 +14,7 @@ import {
   type TopLevelToken,
   type ValueToken,
 } from "liquidjs";
+import { escapedHtml } from "../domain/html.ts";
 import { html_max, type Page, too } from "./template-page.ts";
 
 // liquidjs counts what filters and ranges make: characters and items, added up over a page. We bound captures; for what nobody
@@ -73,10 +74,13 @@ export function complaintOf(error: unknown, name: string): string {
 
 const words_max = 200;
 
-/** `!x` in a condition is `not x` for liquidjs. Lines stay where they are. */
+/**
+ * `!x` in a condition is `x`: the original's Liquid reads over the sign, and published templates count on it, such as
+ * `{% unless !model.error %}autoclick{% endunless %}`. Lines stay where they are.
+ */
 const spoken = (source: string): string =>
   source.replace(/\{%-?\s*(?:if|elsif|unless)\b(?:[^{%]|\{(?!%)|%(?!\}))*%\}/g, (tag) =>
-    tag.replace(/"[^"]*"|'[^']*'|!(?!=)/g, (part) => (part === "!" ? " not " : part)),
+    tag.replace(/"[^"]*"|'[^']*'|!(?!=)/g, (part) => (part === "!" ? " " : part)),
   );
 
 /** A capture that is printed twice in the next one costs nothing until somebody looks at it: then it is half a gigabyte. */
@@ -133,16 +137,8 @@ class Translated extends Tag {
   }
 }
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
 function escaped(value: unknown): unknown {
-  if (typeof value === "string") return value.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+  if (typeof value === "string") return escapedHtml(value);
   if (Array.isArray(value)) return value.map(escaped);
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, escaped(member)]));

@@ -1,5 +1,5 @@
-// What is asked of the process that renders templates, and what it answers. On its own, because who asks must not load
-// what renders.
+// What is asked of the process that renders templates and reads locales, and what it answers. On its own, because who asks
+// must not load what renders.
 
 export type Page = {
   /** Which of the templates is shown. */
@@ -21,6 +21,16 @@ export type Page = {
 /** The page, or why there is none, in words that follow "the file". */
 export type Rendered = { readonly html: string } | { readonly why: string };
 
+/** A gettext file of a branding: `branding.po`, or `branding.mo`, compiled. */
+export type Locale = { readonly name: string; readonly bytes: Uint8Array };
+
+/** Texts by the English one, or why there are none. */
+export type Texts = { readonly texts: Readonly<Record<string, string>> } | { readonly why: string };
+
+/** One question, one answer. */
+export type Question = { readonly page: Page } | { readonly locale: Locale };
+export type Answer = Rendered | Texts;
+
 /** In characters. The published branding's largest page is a tenth of it. */
 export const html_max = 512 * 1024;
 /** What a page may take of a processor. */
@@ -31,6 +41,7 @@ export const clock_ms_max = 500;
 /** Why a page was not finished. */
 export const too = {
   slow: `takes more than ${cpu_ms_max} ms to render`,
+  long: `takes more than ${clock_ms_max} ms to read`,
   large: `makes a page of more than ${html_max / 1024} kB`,
   greedy: "needs too much memory to render",
   deep: "is nested too deeply, or includes itself",

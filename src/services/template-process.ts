@@ -1,26 +1,52 @@
-// Renders merchants' templates, in a process of its own: one that eats its memory dies alone. A worker thread would not;
-// a large string in it, and V8 ends the whole program whatever the thread's limits. templates.ts starts and ends it.
+// Renders merchants' templates and reads their locales, in a process of its own: one that eats its memory dies alone. A worker
+// thread would not; a large string in it, and V8 ends the whole program whatever the thread's limits. templates.ts starts and
+// ends it.
 
 import { createContext, Script } from "node:vm";
 import { complaintOf, renderPage } from "./liquid.ts";
-import { clock_ms_max, cpu_ms_max, html_max, type Page, type Rendered, too } from "./template-page.ts";
+import { readMo, readPo } from "./locale-files.ts";
+import {
+  type Answer,
+  clock_ms_max,
+  cpu_ms_max,
+  html_max,
+  type Locale,
+  type Page,
+  type Question,
+  type Rendered,
+  type Texts,
+  too,
+} from "./template-page.ts";
 
 // Only a script can be given a time after which it is broken off. So a loop ends also when nobody is left to kill it.
-const work = { run: (): string => "" };
+const work: { run: () => unknown } = { run: () => "" };
 const script = new Script("work.run()");
 const context = createContext({ work });
+
+function bounded<T>(run: () => T): T {
+  work.run = run;
+  return script.runInContext(context, { timeout: clock_ms_max });
+}
 
 function render(page: Page): Rendered {
   const before = process.cpuUsage();
   try {
-    work.run = () => renderPage(page);
-    const html: string = script.runInContext(context, { timeout: clock_ms_max });
+    const html = bounded(() => renderPage(page));
     // Before anything else is done with it: a page of a gigabyte may be a few pieces that were never put together.
     if (html.length > html_max) return { why: too.large };
     const { user, system } = process.cpuUsage(before);
     return (user + system) / 1000 > cpu_ms_max ? { why: too.slow } : { html };
   } catch (error) {
     return { why: limitIn(error) ?? `is not Liquid: ${complaintOf(error, page.name)}` };
+  }
+}
+
+function read({ name, bytes }: Locale): Texts {
+  try {
+    return { texts: { ...bounded(() => (/\.mo$/i.test(name) ? readMo : readPo)(Buffer.from(bytes))) } };
+  } catch (error) {
+    const limit = limitIn(error);
+    return { why: limit === too.slow ? too.long : (limit ?? "is no gettext file") };
   }
 }
 
@@ -51,5 +77,6 @@ renderPage({
 
 // A terminal's Ctrl-C reaches us too; we end with the channel to the program.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-process.on("message", (page: Page) => void process.send?.(render(page)));
+const answerTo = (question: Question): Answer => ("page" in question ? render(question.page) : read(question.locale));
+process.on("message", (question: Question) => void process.send?.(answerTo(question)));
 process.send?.("ready");

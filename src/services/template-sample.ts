@@ -18,7 +18,8 @@ const method = (name: string, nice_name: string) => ({
 const cards = [method("dankort", "Dankort"), method("visa", "Visa"), method("mastercard", "Mastercard")];
 const others = [method("mobilepay", "MobilePay"), method("apple-pay", "Apple Pay"), method("klarna", "Klarna")];
 
-const model: Page["model"] = {
+/** Also what a preview of a branding shows. */
+export const sample_model: Page["model"] = {
   session_id: "0".repeat(32),
   transaction_type: "payment",
   order_id: "order-1001",
@@ -74,6 +75,19 @@ const model: Page["model"] = {
   "invalid_dob?": true,
   "invalid_iban?": true,
   "invalid_bah?": true,
+  // Ours.
+  price: "249,00 kr.",
+  text_language: "da",
+  languages: [],
+  entered: {},
+  problems: [],
+  invalid: {},
+  basket: [{ qty: 2, item_name: "Cup", price: "124,50 kr." }],
+  test_cards: [],
+  "test_mode?": false,
+  "framed?": false,
+  continue_url: "https://shop.example/thanks",
+  start_over_url: "/payments/1",
 };
 
 const config: Page["config"] = {
@@ -88,7 +102,7 @@ const config: Page["config"] = {
 export const samplePage = (name: string, templates: Page["templates"]): Page => ({
   name,
   templates,
-  model,
+  model: sample_model,
   config,
   images: {},
   translations: {},

@@ -1,24 +1,28 @@
 // Renders merchants' Liquid templates for whoever needs a page: the upload of a template tries it, the payment window
-// shows it. A template may loop, double what it makes or eat memory: it does so in another process, and not for long.
+// shows it; and reads their locales. A file may loop, double what it makes or eat memory: it does so in another process, and
+// not for long.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { extname } from "node:path";
 import { Refused } from "../domain/refusal.ts";
 import { limiter } from "./limited.ts";
-import { type Page, type Rendered, too } from "./template-page.ts";
+import { type Answer, type Locale, type Page, type Question, type Rendered, type Texts, too } from "./template-page.ts";
+import { templateTrust, type Whose } from "./template-trust.ts";
 
 export type Templates = {
   /**
    * The page, or why there is none in words. Throws 429 where too many wait already, and 503 where no process can be
-   * started.
+   * started. `whose`: for a page that is asked for again and again, by anybody.
    */
-  readonly render: (page: Page) => Promise<Rendered>;
+  readonly render: (page: Page, whose?: Whose) => Promise<Rendered>;
+  /** The texts of a locale, likewise. */
+  readonly read: (locale: Locale, whose?: Whose) => Promise<Texts>;
   readonly stop: () => Promise<void>;
 };
 
-// A page takes half a second at the most; so the last in line waits ten seconds.
-const waiting_max = 20;
+// An upload takes half a second at the most; so the last in line waits ten seconds.
+const uploads_waiting_max = 20;
 const retry_after_s = 5;
 // The process breaks a page off by itself, at 0.5 s. One that does not is killed.
 const patience_ms = 2_000;
@@ -31,9 +35,10 @@ const heap_options = ["--max-old-space-size=64", "--max-semi-space-size=4"];
 // Beside this file, in the same language: the sources run as they are, or compiled.
 const program = new URL(`./template-process${extname(import.meta.url)}`, import.meta.url);
 
-/** One process, started when a page is first needed and kept while there are more. */
-export function createTemplates(): Templates {
+/** One process, started when a page is first needed and kept while there are more. `waiting_max`: so many at once wait. */
+export function createTemplates({ waiting_max = uploads_waiting_max } = {}): Templates {
   const inTurn = limiter({ at_once_max: 1, waiting_max, retry_after_s });
+  const trust = templateTrust();
   let child: ChildProcess | null = null;
   let idle: NodeJS.Timeout | undefined;
 
@@ -73,21 +78,28 @@ export function createTemplates(): Templates {
     await once(ending, "exit");
   }
 
+  const ask = (question: Question, whose?: Whose): Promise<Answer> =>
+    inTurn(async () => {
+      const known = whose === undefined ? null : trust.whyNot(whose);
+      if (known !== null) return { why: known };
+      clearTimeout(idle);
+      try {
+        const answer = await asked(await started(), question);
+        if (whose !== undefined && "why" in answer) trust.note(whose, answer.why);
+        return answer;
+      } finally {
+        idle = setTimeout(() => void stop(), idle_ms).unref();
+      }
+    });
+
   return {
-    render: (page) =>
-      inTurn(async () => {
-        clearTimeout(idle);
-        try {
-          return await asked(await started(), page);
-        } finally {
-          idle = setTimeout(() => void stop(), idle_ms).unref();
-        }
-      }),
+    render: (page, whose) => ask({ page }, whose) as Promise<Rendered>,
+    read: (locale, whose) => ask({ locale }, whose) as Promise<Texts>,
     stop,
   };
 }
 
-function asked(child: ChildProcess, page: Page): Promise<Rendered> {
+function asked(child: ChildProcess, question: Question): Promise<Answer> {
   return new Promise((done, failed) => {
     // Unless we have killed it, it was the page's doing.
     let whenGone = (): void => done({ why: too.greedy });
@@ -100,16 +112,16 @@ function asked(child: ChildProcess, page: Page): Promise<Rendered> {
       clearTimeout(late);
       child.off("message", answered).off("exit", gone);
     };
-    const answered = (rendered: Rendered): void => {
+    const answered = (answer: Answer): void => {
       end();
-      done(rendered);
+      done(answer);
     };
     const gone = (): void => {
       end();
       whenGone();
     };
     child.once("message", answered).once("exit", gone);
-    child.send(page, (error) => {
+    child.send(question, (error) => {
       if (error !== null) kill(() => failed(new Refused("unavailable")));
     });
   });

@@ -9,14 +9,21 @@ import type { Answer } from "./page.ts";
 import { scripts } from "./scripts.ts";
 import { assetAddress, own_assets } from "./standard.ts";
 
-type Asset = { readonly type: string; readonly bytes: Buffer; readonly br: Buffer; readonly gzip: Buffer };
+type Encoding = "br" | "gzip" | "identity";
+type Asset = { readonly type: string; readonly as: (encoding: Encoding) => Buffer };
 
-const asset = (type: string, bytes: Buffer): Asset => ({
-  type,
-  bytes,
-  br: brotliCompressSync(bytes),
-  gzip: gzipSync(bytes),
-});
+const packers = { br: brotliCompressSync, gzip: gzipSync, identity: (bytes: Buffer) => bytes };
+
+/** Packed when it is first asked for: a start that waits for all of them is slow. */
+function asset(type: string, bytes: Buffer): Asset {
+  const packed = new Map<Encoding, Buffer>();
+  const as = (encoding: Encoding): Buffer => {
+    const known = packed.get(encoding) ?? packers[encoding](bytes);
+    packed.set(encoding, known);
+    return known;
+  };
+  return { type, as };
+}
 
 const typeOf = (name: string): string => (name.endsWith(".css") ? "text/css; charset=utf-8" : mimeOf(name));
 
@@ -47,16 +54,16 @@ const headers = (type: string, kept_s: number) => ({
 export function ownAsset(path: string, accepts: string): Answer | null {
   const found = own.get(path);
   if (found === undefined) return null;
-  const encoding = (["br", "gzip"] as const).find((name) => accepts.includes(name));
+  const encoding = (["br", "gzip"] as const).find((name) => accepts.includes(name)) ?? "identity";
   const kept_s = path.startsWith(brand_pictures) ? day_s : year_s;
   return {
     status: 200,
     headers: {
       ...headers(found.type, kept_s),
       Vary: "Accept-Encoding",
-      ...(encoding !== undefined && { "Content-Encoding": encoding }),
+      ...(encoding !== "identity" && { "Content-Encoding": encoding }),
     },
-    body: encoding === undefined ? found.bytes : found[encoding],
+    body: found.as(encoding),
   };
 }
 

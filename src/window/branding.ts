@@ -5,6 +5,8 @@ import { templateName } from "../domain/branding-files.ts";
 import { brandingShown } from "../services/brandings.ts";
 import type { Account } from "../services/directory.ts";
 import type { Services } from "../services/services.ts";
+import type { Texts } from "../services/template-page.ts";
+import type { Whose } from "../services/template-trust.ts";
 import {
   assetAddress,
   standard_config,
@@ -13,13 +15,13 @@ import {
   standardTexts,
   text_languages,
 } from "./standard.ts";
-import { localesOf, readMo, readPo } from "./texts.ts";
+import { localesOf } from "./texts.ts";
 
 type Named<Value> = Readonly<Record<string, Value>>;
 
 export type Branding = {
   /** Null: the standard one alone. */
-  readonly uploaded: { readonly id: number } | null;
+  readonly uploaded: { readonly account_id: number; readonly id: number; readonly files_version: number } | null;
   readonly templates: Named<string>;
   readonly config: Named<unknown>;
   readonly images: Named<string>;
@@ -62,9 +64,12 @@ export async function brandingFor(services: Services, { ids, ...wanted }: Wanted
   const named = (name: string): Buffer | null => files.find((file) => file.name === name)?.data ?? null;
   const address = (name: string): string =>
     `/assets/brandings/${account.id}/${id}/${files_version}/${name.split("/").map(encodeURIComponent).join("/")}`;
-  const own_texts = textsOf(files);
+  const own_texts = await textsOf(services, files, {
+    account_id: account.id,
+    work: `${id}/${files_version}/${language}`,
+  });
   return {
-    uploaded: { id },
+    uploaded: { account_id: account.id, id, files_version },
     templates: { ...standard_templates, ...templatesOf(files) },
     config: { ...account.settings.default_branding_config, ...settingsIn(named("config.json")), ...config },
     images: {
@@ -101,14 +106,28 @@ function settingsIn(bytes: Buffer | null): Named<unknown> {
   }
 }
 
+// Read once for a version of the branding: a megabyte of texts at the most for each.
+const read_max = 30;
+const read_by = new WeakMap<Services["templates"], Map<string, Named<string>>>();
+
 /** The readable file before the compiled one; what cannot be read is no translation. */
-function textsOf(files: Files): Named<string> {
+async function textsOf({ templates, log }: Services, files: Files, whose: Whose): Promise<Named<string>> {
   const locales = files.filter(({ name, data }) => data !== null && name.startsWith("locales/"));
   const file = locales.find(({ name }) => /\.po$/i.test(name)) ?? locales.find(({ name }) => /\.mo$/i.test(name));
-  try {
-    if (!file?.data) return {};
-    return /\.mo$/i.test(file.name) ? readMo(file.data) : readPo(file.data);
-  } catch {
+  if (!file?.data) return {};
+  const key = `${whose.account_id}/${whose.work}`;
+  const texts_read = read_by.get(templates) ?? new Map<string, Named<string>>();
+  read_by.set(templates, texts_read);
+  const known = texts_read.get(key);
+  if (known !== undefined) return known;
+  const read: Texts = await templates
+    .read({ name: file.name, bytes: file.data }, whose)
+    .catch((error: unknown) => ({ why: String(error) }));
+  if ("why" in read) {
+    log.warn({ ...whose, file: file.name, why: read.why }, "a branding's locale failed: it is not translated");
     return {};
   }
+  for (const oldest of [...texts_read.keys()].slice(0, -read_max)) texts_read.delete(oldest);
+  texts_read.set(key, read.texts);
+  return read.texts;
 }

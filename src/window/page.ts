@@ -2,12 +2,14 @@
 // wall against script in brandings is the policy here, whatever an upload was searched for (Content Security Policy
 // Level 3; PCI DSS 6.4.3).
 
+import { escapedHtml } from "../domain/html.ts";
 import { renderPage } from "../services/liquid.ts";
 import type { Services } from "../services/services.ts";
 import type { Rendered } from "../services/template-page.ts";
 import type { Branding } from "./branding.ts";
 import { scriptTag } from "./scripts.ts";
 import { standard_templates } from "./standard.ts";
+import { completed, modelFor } from "./uploaded.ts";
 
 export type Answer = {
   readonly status: number;
@@ -41,19 +43,29 @@ export type Page = {
   readonly origins?: readonly string[];
   /** Scripts beside the window's. */
   readonly scripts?: readonly "work.js"[];
+  /** Nobody pays here: without script, and in a frame of the manager's alone. */
+  readonly preview?: { readonly framed_by: string };
 };
 
 /** With the branding's templates; where these fail, with ours. */
 export async function htmlOf({ templates, log }: Pick<Services, "templates" | "log">, page: Page): Promise<string> {
-  const { branding } = page;
-  if (branding.uploaded === null) return document(page, ours(page), false);
+  const { branding, layout, name } = page;
+  const { uploaded } = branding;
+  if (uploaded === null) return document(page, ours(page), false);
+  const { account_id, id, files_version } = uploaded;
+  const whose = { account_id, work: `${id}/${files_version}/${layout}/${name}/${page.model.form_template ?? ""}` };
   const rendered: Rendered = await templates
-    .render(asked(page, branding.templates))
+    .render(asked({ ...page, model: modelFor(page) }, branding.templates), whose)
     .catch((error: unknown) => ({ why: String(error) }));
-  if ("html" in rendered) return document(page, rendered.html, true);
-  log.warn({ branding: branding.uploaded.id, why: rendered.why }, "a branding's template failed: ours stands in");
-  return document(page, ours(page), false);
+  const html = "html" in rendered ? completed(page, rendered.html) : null;
+  if (html !== null) return document(page, html, true);
+  const why = "why" in rendered ? rendered.why : "has no form that posts to form_action";
+  log.warn({ account_id, branding: id, template: name, why }, "a branding's template failed: ours stands in");
+  return document(page, (page.preview === undefined ? "" : complaint(why)) + ours(page), false);
 }
+
+const complaint = (why: string): string =>
+  `<p role="alert">This template cannot be shown: it ${escapedHtml(why)}. Shoppers see this page of the standard branding.</p>\n`;
 
 const asked = ({ layout, name, model, branding, parts = {} }: Page, templates: Branding["templates"]) => {
   const { config, images, texts: translations } = branding;
@@ -62,42 +74,40 @@ const asked = ({ layout, name, model, branding, parts = {} }: Page, templates: B
 
 const ours = (page: Page): string => renderPage(asked(page, standard_templates));
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character] ?? character);
-
 type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"> &
-  Partial<Pick<Page, "leave_after_s" | "refresh_s" | "scripts" | "data">>;
+  Partial<Pick<Page, "leave_after_s" | "refresh_s" | "scripts" | "data" | "preview">>;
 
 /** What stands around a page's body. */
 export function document(page: About, body: string, is_uploaded: boolean): string {
-  const { branding, title, session_id, layout, leave, leave_after_s = 0, refresh_s, scripts = [] } = page;
+  const { branding, title, session_id, layout, leave, leave_after_s = 0, refresh_s, preview, scripts = [] } = page;
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.
   const base = is_uploaded ? '<base href="/">\n' : "";
   const again =
     leave !== null
-      ? `${leave_after_s + 1};url=${escaped(leave)}`
+      ? `${leave_after_s + 1};url=${escapedHtml(leave)}`
       : refresh_s !== undefined
         ? `${refresh_s};url=/${session_id}`
         : null;
   const refresh = again === null ? "" : `<noscript><meta http-equiv="refresh" content="${again}"></noscript>\n`;
+  const run = preview === undefined ? ["paymentwindow.js", ...scripts].map(scriptTag).join("\n") : "";
   const data = Object.entries({
     ...(session_id !== null && { session: session_id }),
     ...(leave !== null && { leave }),
     ...(leave_after_s > 0 && { "leave-after": String(leave_after_s) }),
     ...(branding.config.autojump === true && { autojump: "" }),
     ...page.data,
-  }).map(([name, value]) => ` data-${name}="${escaped(value)}"`);
+  }).map(([name, value]) => ` data-${name}="${escapedHtml(value)}"`);
   return `<!doctype html>
-<html lang="${escaped(branding.text_language)}" dir="ltr">
+<html lang="${escapedHtml(branding.text_language)}" dir="ltr">
 <head>
 <meta charset="utf-8">
 ${base}<meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>${escaped(title)}</title>
+<title>${escapedHtml(title)}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="${escaped(branding.stylesheet(stylesheet))}">
-${refresh}${scriptTag("paymentwindow.js")}${scripts.map((name) => `\n${scriptTag(name)}`).join("")}
+<link rel="stylesheet" href="${escapedHtml(branding.stylesheet(stylesheet))}">
+${refresh}${run}
 </head>
 <body${data.join("")}>
 ${body}
@@ -106,7 +116,7 @@ ${body}
 `;
 }
 
-type Shown = Pick<Page, "framed" | "origins" | "session_id"> & {
+type Shown = Pick<Page, "framed" | "origins" | "session_id" | "preview"> & {
   readonly is_uploaded: boolean;
   /** Served by TLS, here or by a proxy. */
   readonly secure: boolean;
@@ -118,11 +128,18 @@ const reportsPath = (session_id: string | null): string =>
 const hsts_s = 63_072_000;
 
 /** What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. */
-export function pageHeaders({ framed, origins = [], session_id, is_uploaded, secure }: Shown): Record<string, string> {
+export function pageHeaders({
+  framed,
+  origins = [],
+  session_id,
+  preview,
+  is_uploaded,
+  secure,
+}: Shown): Record<string, string> {
   const others = origins.map((origin) => ` ${origin}`).join("");
   const policy = [
     "default-src 'none'",
-    "script-src 'self'",
+    `script-src ${preview === undefined ? "'self'" : "'none'"}`,
     "style-src 'self'",
     ...(is_uploaded ? ["style-src-attr 'unsafe-inline'"] : []),
     "img-src 'self' data:",
@@ -131,7 +148,7 @@ export function pageHeaders({ framed, origins = [], session_id, is_uploaded, sec
     `frame-src 'self'${others}`,
     `form-action 'self'${others}`,
     `base-uri ${is_uploaded ? "'self'" : "'none'"}`,
-    `frame-ancestors ${framed === true ? "*" : framed ? "'self'" : "'none'"}`,
+    `frame-ancestors ${preview?.framed_by ?? (framed === true ? "*" : framed ? "'self'" : "'none'")}`,
     `report-uri ${reportsPath(session_id)}`,
     "report-to csp",
   ];
@@ -143,18 +160,19 @@ export function pageHeaders({ framed, origins = [], session_id, is_uploaded, sec
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), usb=()",
-    ...(framed === true ? {} : { "X-Frame-Options": framed ? "SAMEORIGIN" : "DENY" }),
+    ...(framed === true || preview ? {} : { "X-Frame-Options": framed ? "SAMEORIGIN" : "DENY" }),
+    ...(preview && { "X-Robots-Tag": "noindex, nofollow" }),
     ...(secure ? { "Strict-Transport-Security": `max-age=${hsts_s}` } : {}),
   };
 }
 
 export async function answerWith(services: Services, page: Page): Promise<Answer> {
   const body = await htmlOf(services, page);
-  const { framed, origins, session_id, branding, status } = page;
+  const { framed, origins, session_id, preview, branding, status } = page;
   const secure = services.addresses.window_url.startsWith("https:");
   return {
     status,
-    headers: pageHeaders({ framed, origins, session_id, is_uploaded: branding.uploaded !== null, secure }),
+    headers: pageHeaders({ framed, origins, session_id, preview, is_uploaded: branding.uploaded !== null, secure }),
     body,
   };
 }

@@ -230,6 +230,7 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
     ...(method === null && isTest(services, visit) && { parts: { test_cards: testCardList(cards, session.language) } }),
     model: {
       form_template: formTemplate(method),
+      ...(chooses && { alternative_payment_methods: [] }),
       ...(method === null && { "undo_payment_method?": false, selected_payment_method: "creditcard" }),
       entered: told.entered ?? (held === null ? {} : enteredOf(held)),
       problems,

@@ -2,11 +2,12 @@
 // at stands in screens.ts, what an attempt does in pay.ts. Every page works without script, and no cookie is set.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { bytesOf, readBody } from "../api/body.ts";
+import { bytesOf, parseQuery, readBody } from "../api/body.ts";
 import { answerTo } from "../api/errors.ts";
 import { createListener, type Transport } from "../api/listener.ts";
 import type { RequestLine } from "../api/request-log.ts";
 import { tidyUrl } from "../api/server.ts";
+import { counter } from "../api/throttle.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { TransactionType } from "../domain/transaction.ts";
 import { noteReports } from "../services/csp-reports.ts";
@@ -19,8 +20,9 @@ import { brandingAsset, ownAsset } from "./assets.ts";
 import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
-import type { Answer } from "./page.ts";
+import { type Answer, seeOther } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
+import { previewPage } from "./preview.ts";
 import { here } from "./screens.ts";
 import { type Step, steps } from "./steps.ts";
 import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
@@ -43,6 +45,9 @@ type Options = {
   readonly demoKey: (() => Promise<string | null>) | null;
   readonly log: (line: RequestLine) => void;
 };
+
+// Links that one address may open in a minute: a whole office behind it may.
+const openings_max = 600;
 
 type Handler = (request: FastifyRequest) => Promise<Answer>;
 
@@ -100,10 +105,15 @@ export function createWindow(options: Options): FastifyInstance {
       }));
   }
 
+  // Each opened page is a row: a link that is public must not fill the database.
+  const openings = counter({ max: openings_max, window_ms: 60_000, now: () => performance.now() });
+
   async function opened(type: TransactionType, request: FastifyRequest): Promise<Answer> {
     const { token = "" } = request.params as { token?: string };
+    openings.check(request.ip);
     const transaction = await transactionLinked(services, type, token);
     if (transaction === null) return plain(request, 404, "link_unknown");
+    openings.failed(request.ip);
     const link_language = String(transaction.body.link?.language ?? "en");
     const session = await openSession(services, transaction, link_language);
     const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
@@ -166,6 +176,19 @@ export function createWindow(options: Options): FastifyInstance {
     });
   }
   route("GET", "/", (request) => plain(request, 404, "link_unknown"));
+
+  for (const below of ["", "/*"]) {
+    route("GET", `/previews/:token${below}`, async (request) => {
+      const { token = "" } = request.params as { token?: string };
+      const { language: chosen } = parseQuery(request.url.split("?")[1] ?? "");
+      return (await previewPage(services, token, String(chosen ?? ""))) ?? plain(request, 410, "session_expired");
+    });
+    // Nothing is done with what was filled in.
+    route("POST", `/previews/:token${below}`, async (request) => {
+      const { token = "" } = request.params as { token?: string };
+      return seeOther(`/previews/${encodeURIComponent(token)}`);
+    });
+  }
 
   route("GET", "/assets/brandings/:account/:branding/:version/*", async (request) => {
     const { account = "", branding = "", "*": name = "" } = request.params as Record<string, string>;

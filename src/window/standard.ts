@@ -4,7 +4,8 @@ import { hash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { templateName } from "../domain/branding-files.ts";
-import { languages, readPo } from "./texts.ts";
+import { readPo } from "../services/locale-files.ts";
+import { languages } from "./texts.ts";
 
 const folder = join(import.meta.dirname, "branding");
 
@@ -49,17 +50,27 @@ export const standard_images: Readonly<Record<string, string>> = Object.fromEntr
   [...files.keys()].flatMap((name) => (name.startsWith("images/") ? [[name.slice(7), assetAddress(name)]] : [])),
 );
 
-const texts: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map(
+type Texts = Readonly<Record<string, string>>;
+
+/** Files of our texts by language. */
+const text_files: ReadonlyMap<string, Buffer> = new Map(
   [...files].flatMap(([name, bytes]) => {
     const [, language] = /^locales\/(\w\w)_\w\w\/LC_MESSAGES\/branding\.po$/.exec(name) ?? [];
-    return language === undefined ? [] : [[language === "nb" ? "no" : language, readPo(bytes)]];
+    return language === undefined ? [] : [[language === "nb" ? "no" : language, bytes]];
   }),
 );
 
 /** Languages that our texts are in. */
 export const text_languages: readonly string[] = Object.keys(languages).filter(
-  (code) => code === "en" || texts.has(code),
+  (code) => code === "en" || text_files.has(code),
 );
 
+const read = new Map<string, Texts>();
+
 /** Empty for English, and for languages that nobody has translated to yet: those are shown in English. */
-export const standardTexts = (language: string): Readonly<Record<string, string>> => texts.get(language) ?? {};
+export function standardTexts(language: string): Texts {
+  const bytes = text_files.get(language);
+  const texts = read.get(language) ?? (bytes === undefined ? {} : readPo(bytes));
+  if (bytes !== undefined) read.set(language, texts);
+  return texts;
+}

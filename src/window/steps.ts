@@ -1,6 +1,7 @@
 // What a shopper can do in a session, by address below `/<session>` (reference: branding-templates). Steps that do something
 // do it in turn: of two clicks the second waits for the first, and both see what came of it.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyRequest } from "fastify";
 import { parseQuery, readBody } from "../api/body.ts";
 import { type RefusalCode, Refused } from "../domain/refusal.ts";
@@ -174,8 +175,16 @@ async function hereStep(services: Services, visit: Visit, request: FastifyReques
   return here(services, visit, { error });
 }
 
+// Another process may be asking at this moment: its answer is worth a short wait.
+const return_asks_max = 4;
+const return_pause_ms = 250;
+
 async function returnStep(services: Services, visit: Visit): Promise<Answer> {
-  await askProvider(services, visit);
+  for (let asks = 1; asks <= return_asks_max; asks++) {
+    const { transaction } = await askProvider(services, visit);
+    if (pendingOperation(transaction.operations) === undefined) break;
+    if (asks < return_asks_max) await sleep(return_pause_ms);
+  }
   return home(visit);
 }
 

@@ -62,12 +62,14 @@ type Options = {
   readonly simulator_latency_ms?: number;
   /** Another process beside that app's: the same database and master key. Stop it first. */
   readonly beside?: TestApp;
+  /** What processes of one installation share in memory, base64. */
+  readonly memory_key?: string;
 };
 
 // A proof of a password would else take longer than most tests; serve.test.ts shows that real programs take theirs.
 const password_cost = { memoryCost: 64, timeCost: 1 };
 
-export async function startApp({ settings, simulator_latency_ms, beside }: Options = {}): Promise<TestApp> {
+export async function startApp({ settings, simulator_latency_ms, beside, memory_key }: Options = {}): Promise<TestApp> {
   const folder = beside?.data_dir ?? mkdtempSync(join(tmpdir(), "coolpay-test-"));
   const database =
     beside === undefined ? await testDatabase({ migrated: true }) : { url: beside.database_url, drop: async () => {} };
@@ -96,7 +98,14 @@ export async function startApp({ settings, simulator_latency_ms, beside }: Optio
       real.request(line);
     },
   };
-  const app = await start({ config, database_url: database.url, log, simulator_latency_ms, password_cost });
+  const app = await start({
+    config,
+    database_url: database.url,
+    log,
+    simulator_latency_ms,
+    password_cost,
+    ...(memory_key && { memory_key }),
+  });
   const url = app.addresses.api_url;
   const client = (user: string, password: string, headers: Readonly<Record<string, string>> = {}): Client =>
     clientFor(url, { Authorization: `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`, ...headers });

@@ -5,8 +5,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { join, resolve } from "node:path";
 import { test_cards } from "../../src/domain/test-cards.ts";
 import { renderPage } from "../../src/services/liquid.ts";
+import { readPo } from "../../src/services/locale-files.ts";
 import type { Page } from "../../src/services/template-page.ts";
-import { readPo } from "../../src/window/texts.ts";
 
 export const branding = resolve(import.meta.dirname, "../../src/window/branding");
 export const script = resolve(import.meta.dirname, "../../src/window/script/paymentwindow.js");
@@ -115,7 +115,7 @@ const going = { redirect_url: "/simulator/provider", params: [["token", "1"]] };
 const methods = Object.keys(templates).filter(
   (name) =>
     name.startsWith("form/") &&
-    !/\/(3ds_auth|3ds_challenge|card|error|problem|person|method_title|test_cards|redirect|unzer)$/.test(name),
+    !/\/(3ds_auth|3ds_challenge|card|error|problem|person|method_title|test_cards|redirect|unzer|work)$/.test(name),
 );
 
 type Sample = { readonly content: string; readonly model: Page["model"]; readonly config?: object };

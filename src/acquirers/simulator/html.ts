@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { decimal } from "../../domain/currency.ts";
+import { escapedHtml } from "../../domain/html.ts";
 
 export type Page = {
   readonly status: number;
@@ -14,22 +15,13 @@ export type Page = {
 /** HTML that is already escaped. */
 export type Html = { readonly html: string };
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? sign);
-
 type Value = string | Html | null;
 
 /** A template whose texts are escaped; null is nothing. */
 export const html = (parts: TemplateStringsArray, ...values: readonly Value[]): Html => ({
   html: String.raw(
     { raw: parts },
-    ...values.map((value) => (value === null ? "" : typeof value === "string" ? escaped(value) : value.html)),
+    ...values.map((value) => (value === null ? "" : typeof value === "string" ? escapedHtml(value) : value.html)),
   ),
 });
 
