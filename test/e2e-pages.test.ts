@@ -41,11 +41,13 @@ describe("axe finds nothing on", () => {
   });
   after(() => Promise.all(shoppers.map(({ close }) => close())));
 
-  for (const name of Object.keys(scenes) as SceneName[]) {
+  for (const [turn, name] of (Object.keys(scenes) as SceneName[]).entries()) {
     test(name, async () => {
       const looked = await Promise.allSettled(
         shoppers.map(async ({ page, blameless }, at) => {
           const language = languages[at] ?? "en";
+          // Pages are made of the same parts in both: the form in each language, all others in turn.
+          if (!name.includes("form") && turn % languages.length !== at) return;
           await play(name, { app, shop, web, page, language });
           assert.equal(await page.locator("html").getAttribute("lang"), name === "provider" ? "en" : language);
           const found = await axe(page);
