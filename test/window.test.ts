@@ -449,3 +449,115 @@ describe("a card that waits for its bank", () => {
     assert.equal((await read()).operations.length, 1);
   });
 });
+
+describe("what an attacker or a moment between two steps could change", () => {
+  test("trying cards by 3-D Secure ends at five declines of a link, too", async () => {
+    const { url, read } = await linker(await app.newAccount())({ payment_methods: "3d-creditcard" });
+    const rejected = typed("1000000000000016", { expiration: "01/31" });
+    const begun = [];
+    for (let sessions = 0; sessions < 8; sessions++) begun.push(await submit(await visit(url), rejected, /\/pay$/));
+    const ended = [];
+    for (const page of begun) ended.push(await submit(page, {}, /3ds-auth$/));
+    assert.equal((await read()).operations.length, 5);
+    assert.match(ended.at(-1)?.text ?? "", /too many attempts/);
+  });
+
+  test("whoever begins many authentications is slowed down as who is declined", async () => {
+    const another = linker(await app.newAccount());
+    const address = "198.51.100.99";
+    let slowed = 0;
+    for (let begun = 0; begun < 12 && slowed === 0; begun++) {
+      const { url } = await another({ payment_methods: "3d-visa" });
+      const page = await submit(await visit(url, { address }), typed("1000000000000008"), /\/pay$/);
+      if (!/3ds_auth_form/.test(page.html)) slowed = begun;
+    }
+    assert.ok(slowed > 0);
+  });
+
+  test("a fee that was raised while the bank was asked is shown before it is taken", async () => {
+    const { url, read } = await linked({ auto_fee: true, payment_methods: "3d-visa" });
+    const card = typed("1000000000000008", { cvd: "840" });
+    const told = await submit(await visit(url), card, /\/pay$/);
+    assert.match(told.text, /adds a fee/);
+    const challenge = await submit(await submit(told, card, /\/pay$/), {}, /3ds-auth$/);
+    const bank = await submit(challenge, {}, /simulator\/3ds\/challenge/);
+    assert.match(bank.text, /252\.61/, "the bank is asked for the whole amount");
+    const formula = await shop.owner("PATCH", "/fees/formulas/clearhaus/visa", { body: { formula: "5000" } });
+    assert.equal(formula.status, 200, formula.text);
+    const back = await submit(await submit(bank, { answer: "approve" }), {}, /3ds-result$/);
+    const page = await follow(back, /./);
+    assert.match(page.text, /adds a fee/);
+    assert.match(page.text, /299\.00/);
+    assert.deepEqual((await read()).operations, []);
+    await shop.owner("DELETE", "/fees/formulas/clearhaus/visa");
+  });
+
+  test("a link that changed while the bank was asked is not paid", async () => {
+    const { id, url, read } = await linked({ payment_methods: "3d-visa" });
+    const challenge = await submit(
+      await submit(await visit(url), typed("1000000000000008"), /\/pay$/),
+      {},
+      /3ds-auth$/,
+    );
+    const bank = await submit(challenge, {}, /simulator\/3ds\/challenge/);
+    await shop.call("PUT", `/payments/${id}/link`, { body: { amount: 99_900, ...urls } });
+    const back = await submit(await submit(bank, { answer: "approve" }), {}, /3ds-result$/);
+    assert.match((await follow(back, /./)).text, /payment has changed/);
+    assert.deepEqual((await read()).operations, []);
+  });
+
+  test("a provider's session ends with the terms that it began with, and late approval is let go", async () => {
+    const other = await app.newAccount();
+    await other.owner("PATCH", "/account", { body: { acquirer_settings: { mobilepayonline: { active: true } } } });
+    for (const change of ["put", "delete"] as const) {
+      const { id, url, read } = await linker(other)({ payment_methods: "mobilepay" });
+      const provider = await follow(await follow(await visit(url), /mobilepay$/), /simulator\/provider/);
+      const again = await other.call("PUT", `/payments/${id}/link`, {
+        body: { amount: 24_900, ...urls, payment_methods: "mobilepay" },
+      });
+      assert.equal((await read()).state, "pending", `the same link again changes nothing: ${again.text}`);
+      if (change === "put") await other.call("PUT", `/payments/${id}/link`, { body: { amount: 99_900, ...urls } });
+      else await other.call("DELETE", `/payments/${id}/link`);
+      await submit(provider, { answer: "approve" });
+      await eventually(async () => {
+        app.advance(5);
+        const { operations } = await read();
+        return operations[0].qp_status_code === "40003";
+      });
+      assert.equal((await read()).accepted, false);
+    }
+  });
+
+  test("the card is dropped before its acquirer answers, and never comes back by an address", async () => {
+    const { url, read } = await linked({ payment_methods: "3d-visa" });
+    const open = await visit(url);
+    const sid = open.forms[0]?.fields.session_id ?? "";
+    const auth = await submit(open, typed("1000000000000099", { expiration: "01/31" }), /\/pay$/);
+    const peeked = await visit(new URL(`/${sid}?error=declined`, url).href);
+    assert.doesNotMatch(peeked.html, /value="1000 0000/);
+    assert.match((await submit(auth, {}, /3ds-auth$/)).text, /One moment/);
+    const { rows } = await app.services.pool.query("SELECT held FROM window_sessions WHERE id = $1", [sid]);
+    assert.equal(rows[0].held, null);
+    assert.equal((await read()).operations.length, 1);
+    const leaked = await fetch(new URL(`/${sid}?cardnumber=1&cvd=2`, url), { redirect: "manual" });
+    assert.equal(leaked.headers.get("location"), `/${sid}`);
+  });
+
+  test("a card's number in the name field is no name", async () => {
+    const { url, read } = await linked({ branding_config: { enable_card_holder_field: true } });
+    const page = await submit(
+      await visit(url),
+      typed("1000000000000008", { cardholder: "1000 0000 0000 0008" }),
+      /\/pay$/,
+    );
+    assert.match(page.text, /Please correct/);
+    assert.deepEqual((await read()).operations, []);
+  });
+
+  test("who chooses none of two brands does not get around what one of them demands", async () => {
+    for (const payment_methods of ["dankort, 3d-visa", "3d-dankort, visa"]) {
+      const { url } = await linked({ payment_methods });
+      assert.match((await submit(await visit(url), typed("1000060000000002"), /\/pay$/)).html, /3ds_auth_form/);
+    }
+  });
+});

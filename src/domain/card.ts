@@ -120,6 +120,8 @@ export function checkCard(input: CardInput, now: Date): { readonly card: Card } 
   else if (expiry === null) errors["card[expiration]"] = ["is invalid"];
   else if (isPast(expiry, now)) errors["card[expiration]"] = ["is in the past"];
   if (input.cvd !== undefined && !/^\d{3,4}$/.test(input.cvd)) errors["card[cvd]"] = ["is invalid"];
+  // A number in the wrong field would rest in the open.
+  if (holdsCardData(input.issued_to)) errors["card[issued_to]"] = ["is invalid"];
   if (input.status !== undefined && !/^[YANURC]$/.test(input.status))
     errors["card[status]"] = ["does not have a valid value"];
   if (number === undefined || brand === null || expiry === null || Object.keys(errors).length > 0) return { errors };

@@ -52,10 +52,11 @@ const fields: Readonly<Record<string, Field>> = {
   text_on_statement: { is: /^[\x20-\x7e]{1,22}$/ },
   customer_email: { is: /^(?=.{1,254}$)[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>".]+$/ },
   // Of a method that is no more. Old shops still send and sign them.
-  vat_amount: { is: some_text },
-  category: { is: some_text },
-  reference_title: { is: some_text },
-  product_id: { is: some_text },
+  // Only what they were: the checksum joins values without their names, and any text would do to hide another field's.
+  vat_amount: { is: /^\d{1,9}$/ },
+  category: { is: /^[A-Z]{2}\d{2}$/ },
+  reference_title: { is: /^(?!creditcard$)[\p{L}\d][\p{L}\d .]{0,29}$/u },
+  product_id: { is: /^[A-Z]\d{2}$/ },
   checksum: { required: true, is: /^[a-z0-9]{64}$/ },
   // Those that came later, as the API has them.
   invoice_address: {},

@@ -11,6 +11,8 @@ const signs: readonly Sign[] = [
   { what: "a document in an attribute", pattern: /[\s"'/]srcdoc\s*=/i },
   // What SVG's own document type declares may be an element or attribute that stands nowhere else.
   { what: "a declaration of XML", pattern: /<!(?:ENTITY|ATTLIST|ELEMENT|NOTATION)/i },
+  // It leads elsewhere, or says what the next page hears of this one: no policy forbids that.
+  { what: "a meta element", pattern: /<meta[\s/>]/i },
   // XSLT can make script.
   { what: "an XML stylesheet", pattern: /<\?xml-stylesheet/i },
 ];

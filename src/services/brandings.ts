@@ -21,6 +21,7 @@ import {
   readFile,
   renameBranding,
   shownBranding,
+  shownFile,
   writeFile,
 } from "../storage/brandings.ts";
 import { accountById, type Db, lockAccount, updateSettings } from "../storage/directory.ts";
@@ -166,6 +167,9 @@ export async function findFile({ pool }: Services, key: FileKey): Promise<Buffer
 /** What the payment window shows of it; null where there is no such branding (any more). */
 export const brandingShown = ({ pool }: Services, key: BrandingKey, locales: readonly string[]) =>
   shownBranding(pool, { ...key, locales });
+
+/** What of its files the payment window's pages load; null where there is none. */
+export const fileShown = ({ pool }: Services, key: FileKey) => shownFile(pool, key);
 
 /** What the audit trail says of a file: not what it holds, but whether it is still the same. */
 export const described = (bytes: Buffer | null) =>

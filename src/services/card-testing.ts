@@ -78,6 +78,15 @@ function linkWait(operations: readonly Operation[], now: Date): number {
   return ends.length < link_declines_max ? 0 : Math.max(0, decisive + link_window_ms - now.getTime());
 }
 
+/** So long this transaction takes no card, in seconds, whoever comes: asked again where time has passed since `guard`. 0: it does. */
+export function linkClosedFor(
+  { clock }: Pick<Services, "clock">,
+  { operations }: Pick<Transaction, "operations">,
+): number {
+  const closed_ms = linkWait(operations, clock.now());
+  return closed_ms > 0 ? seconds(closed_ms) : 0;
+}
+
 /** What counts against this address, in declines. */
 function countedOf(row: AttemptRow | null, now: Date): { readonly count: number; readonly under_way: readonly Date[] } {
   const since = (ms: number) => (at: Date) => at.getTime() > now.getTime() - ms;

@@ -1,10 +1,26 @@
-// What a payment window link says, with what the account says where the link does not (reference: payment-window, section 1).
+// The payment window link: what it says, with what the account says where the link does not, and how it is put and taken away
+// (reference: payment-window, section 1).
 
+import { isDeepStrictEqual } from "node:util";
 import { Refused } from "../domain/refusal.ts";
-import type { Link, TransactionType } from "../domain/transaction.ts";
+import { type Link, pendingOperation, type Transaction, type TransactionType } from "../domain/transaction.ts";
+import { activity, differences } from "./activity.ts";
 import { mustBeBranding } from "./brandings.ts";
 import type { Account } from "./directory.ts";
-import type { Services } from "./services.ts";
+import { bucketToken } from "./ids.ts";
+import {
+  claimed,
+  endedActivity,
+  endedCallback,
+  endSession,
+  type Key,
+  keyTaken,
+  mustBeChargeable,
+  revised,
+} from "./operations.ts";
+import { dueAt, find, mustHaveAPerson, shown, tries_max } from "./payments.ts";
+import { givenBack } from "./plans.ts";
+import type { Actor, Services } from "./services.ts";
 
 /** What was asked for; null is as if it was not. */
 export type LinkWish = {
@@ -79,3 +95,65 @@ export async function linkFor(services: Services, { account, type, version }: Fo
     customer_email: wish.customer_email ?? null,
   };
 }
+
+/** Creates or replaces the payment window link; its address stays the same until it is deleted. */
+export const putLink = (
+  services: Services,
+  actor: Actor,
+  { key, link }: { key: Key; link: FullLink },
+): Promise<Transaction> =>
+  relink(services, actor, key, (before) => {
+    mustHaveAPerson(before);
+    mustBeChargeable(link.amount, before.currency);
+    const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
+    const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
+    return { body, link_token: before.link_token ?? bucketToken(before.bucket), due_at: dueAt(before, body) };
+  });
+
+type Relinked = Pick<Transaction, "body" | "link_token" | "due_at">;
+
+/**
+ * A session at a provider that the window began holds for the link's terms: when these change, or the link goes, it ends in
+ * the same commit, and what may still come of it is let go.
+ */
+async function relink(
+  services: Services,
+  actor: Actor,
+  key: Key,
+  edit: (before: Transaction) => Relinked,
+): Promise<Transaction> {
+  for (let tries = 0; tries < tries_max; tries++) {
+    const before = await find(services, key);
+    const edited = edit(before);
+    const at = services.clock.now();
+    const pending = pendingOperation(before.operations);
+    const is_windows = pending?.type === "session" && pending.options.return_url !== undefined;
+    const changes_terms = !isDeepStrictEqual(before.body.link, edited.body.link);
+    const ended = is_windows && changes_terms ? endSession(before.operations, at) : null;
+    const operations = before.operations.map((o) => (o === ended?.was ? ended.now : o));
+    const after = { ...revised(before, operations, at), ...edited };
+    const committed = await services.commit({
+      transaction: after,
+      ...(ended && { operations: [ended.now] }),
+      callbacks: endedCallback(services, before, ended),
+      activity: [
+        ...endedActivity(actor, before, ended),
+        activity(actor, { target: key, action: "link", changes: differences(shown(before), shown(after)), at }),
+      ],
+      uses: givenBack(ended?.now),
+      idempotency: claimed(actor, key, null),
+    });
+    if (committed === "done") {
+      if (ended !== null) services.nudge();
+      return after;
+    }
+    if (committed === "key_taken") throw keyTaken();
+  }
+  throw new Refused("unavailable", null, { retry_after_s: 1 });
+}
+
+export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<Transaction> =>
+  relink(services, actor, key, (before) => {
+    const body = { ...before.body, link: null, link_deadline_at: null };
+    return { body, link_token: null, due_at: dueAt(before, body) };
+  });

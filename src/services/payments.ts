@@ -5,7 +5,6 @@ import {
   type Body,
   bucketOf,
   derive,
-  type Link,
   type Operation,
   type OperationType,
   type Transaction,
@@ -14,15 +13,15 @@ import {
 import type { ActivityRow } from "../storage/rows.ts";
 import { listTransactions, loadTransaction } from "../storage/transactions.ts";
 import { activity, differences } from "./activity.ts";
-import { bucketToken, ulid } from "./ids.ts";
+import { ulid } from "./ids.ts";
 import { stop } from "./operate.ts";
-import { claimed, type Key, keyTaken, mustBeChargeable } from "./operations.ts";
+import { claimed, type Key, keyTaken } from "./operations.ts";
 import type { Taken } from "./plans.ts";
 import { linkUrl } from "./present.ts";
 import type { Actor, Services } from "./services.ts";
 
 // Other requests change the same row meanwhile; each try starts from its newest state.
-const tries_max = 100;
+export const tries_max = 100;
 
 type New = {
   readonly account_id: number;
@@ -160,51 +159,23 @@ export async function change(
 }
 
 /** What was erased takes nothing in again. */
-function mustHaveAPerson({ retented_at }: Transaction): void {
+export function mustHaveAPerson({ retented_at }: Transaction): void {
   if (retented_at !== null) throw new Refused("wrong_state", {});
 }
 
 /** What the audit trail compares. The link's token is what lets a shopper pay: only that it changed is kept. */
-const shown = ({ body, link_token, group_ids }: Transaction) => ({
+export const shown = ({ body, link_token, group_ids }: Transaction) => ({
   ...body,
   group_ids,
   link_token: link_token === null ? null : "[hidden]",
 });
 
-/** Creates or replaces the payment window link; its address stays the same until it is deleted. */
-export const putLink = (
-  services: Services,
-  actor: Actor,
-  { key, link }: { key: Key; link: Link & { readonly amount: number | null } },
-): Promise<Transaction> =>
-  change(services, actor, {
-    key,
-    action: "link",
-    edit: (before) => {
-      mustHaveAPerson(before);
-      mustBeChargeable(link.amount, before.currency);
-      const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
-      const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
-      return { body, link_token: before.link_token ?? bucketToken(before.bucket), due_at: dueAt(before, body) };
-    },
-  });
-
 /** The earlier of the link's deadline and the payment's own, until it is paid. */
-function dueAt(before: Transaction, { deadline_at, link_deadline_at }: Body): Date | null {
+export function dueAt(before: Transaction, { deadline_at, link_deadline_at }: Body): Date | null {
   if (before.accepted) return before.due_at;
   const times = [deadline_at, link_deadline_at].flatMap((at) => (at === null ? [] : [Date.parse(at)]));
   return times.length === 0 ? null : new Date(Math.min(...times));
 }
-
-export const deleteLink = (services: Services, actor: Actor, key: Key): Promise<Transaction> =>
-  change(services, actor, {
-    key,
-    action: "link",
-    edit: (before) => {
-      const body = { ...before.body, link: null, link_deadline_at: null };
-      return { body, link_token: null, due_at: dueAt(before, body) };
-    },
-  });
 
 type Patch = {
   readonly key: Key;

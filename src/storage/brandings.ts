@@ -166,6 +166,19 @@ export async function shownBranding(
   return { files_version: rows[0].files_version, files };
 }
 
+/** A file, with the version of the branding's files that it is of. */
+export async function shownFile(
+  db: Db,
+  { account_id, id, name }: FileKey,
+): Promise<{ readonly data: Buffer; readonly files_version: number } | null> {
+  const { rows } = await db.query<{ data: Buffer; files_version: number }>(
+    `SELECT f.data, b.files_version FROM branding_files f JOIN brandings b ON b.bucket = f.bucket AND b.id = f.branding_id
+     WHERE f.bucket = $1 AND f.account_id = $2 AND f.branding_id = $3 AND f.name = $4`,
+    [bucketOf(account_id), account_id, id, name],
+  );
+  return rows[0] ?? null;
+}
+
 /** How many files a branding has beside this one, and how many bytes these are. */
 export async function otherFiles(
   db: Db,

@@ -3,7 +3,7 @@
 
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { isResourceName, mimeOf } from "../domain/branding-files.ts";
-import { findFile } from "../services/brandings.ts";
+import { fileShown } from "../services/brandings.ts";
 import type { Services } from "../services/services.ts";
 import type { Answer } from "./page.ts";
 import { scripts } from "./scripts.ts";
@@ -67,15 +67,24 @@ export function ownAsset(path: string, accepts: string): Answer | null {
   };
 }
 
-type Named = { readonly account: string; readonly branding: string; readonly name: string };
+type Named = { readonly account: string; readonly branding: string; readonly version: string; readonly name: string };
 
 /** Stylesheets and images alone: templates, settings and texts are nobody's but the window's. Null where there is none. */
-export async function brandingAsset(services: Services, { account, branding, name }: Named): Promise<Answer | null> {
+export async function brandingAsset(
+  services: Services,
+  { account, branding, version, name }: Named,
+): Promise<Answer | null> {
   const numbers = [account, branding].every((id) => /^[1-9]\d{0,9}$/.test(id));
   if (!numbers || !isResourceName(name) || !/^(stylesheets|images)\//.test(name)) return null;
   const type = typeOf(name);
   if (!/^(image|text\/css)/.test(type)) return null;
   const key = { account_id: Number(account), id: Number(branding), name };
-  const body = await findFile(services, key).catch(() => null);
-  return body === null ? null : { status: 200, headers: headers(type, year_s), body };
+  const file = await fileShown(services, key);
+  if (file === null) return null;
+  // Under another version's address it must not be kept: that version's own file may still be asked for.
+  return {
+    status: 200,
+    headers: headers(type, version === String(file.files_version) ? year_s : 0),
+    body: file.data,
+  };
 }

@@ -85,6 +85,7 @@ const fields: Readonly<Record<string, Field>> = {
   "card[expiration]": "expiration",
   "card[cvd]": "cvd",
   "card[brand]": "brand",
+  "card[issued_to]": "cardholder",
 };
 
 const kinds: Readonly<Record<string, ProblemKind>> = {

@@ -1,12 +1,13 @@
 // The Form (reference: payment-window, section 2): a page of the shop posts an order, signed with an agreement's API key. The
 // window makes it as that key's client of the API, with no more rights than the key has, and goes on as with any link.
 
+import { isDeepStrictEqual } from "node:util";
 import { checkForm, checksumMatches, type FormOrder } from "../domain/form.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { Transaction } from "../domain/transaction.ts";
 import { agreementKey } from "../services/agreements.ts";
-import { type LinkWish, linkFor } from "../services/links.ts";
-import { find, findByOrderId, putLink } from "../services/payments.ts";
+import { type LinkWish, linkFor, putLink } from "../services/links.ts";
+import { find, findByOrderId } from "../services/payments.ts";
 import { folders, linkUrl } from "../services/present.ts";
 import type { Actor, Services } from "../services/services.ts";
 import { type Answer, seeOther } from "./page.ts";
@@ -125,6 +126,8 @@ async function withLink(
   };
   try {
     const link = await linkFor(services, { account, type, version }, wish);
+    // The same form again is the same link: its deadline does not begin anew.
+    if (isDeepStrictEqual(transaction.body.link, link)) return transaction;
     return await putLink(services, actor, { key: { account_id, type, id: transaction.id }, link });
   } catch (error) {
     if (!(error instanceof Refused) || error.refusal.code !== "validation") throw error;

@@ -9,7 +9,7 @@ import type { Rendered } from "../services/template-page.ts";
 import type { Branding } from "./branding.ts";
 import { scriptTag } from "./scripts.ts";
 import { standard_templates } from "./standard.ts";
-import { completed, modelFor } from "./uploaded.ts";
+import { completed, harmless, modelFor } from "./uploaded.ts";
 
 export type Answer = {
   readonly status: number;
@@ -57,7 +57,7 @@ export async function htmlOf({ templates, log }: Pick<Services, "templates" | "l
   const rendered: Rendered = await templates
     .render(asked({ ...page, model: modelFor(page) }, branding.templates), whose)
     .catch((error: unknown) => ({ why: String(error) }));
-  const html = "html" in rendered ? completed(page, rendered.html) : null;
+  const html = "html" in rendered ? completed(page, harmless(rendered.html)) : null;
   if (html !== null) return document(page, html, true);
   const why = "why" in rendered ? rendered.why : "has no form that posts to form_action";
   log.warn({ account_id, branding: id, template: name, why }, "a branding's template failed: ours stands in");

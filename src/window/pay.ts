@@ -15,7 +15,7 @@ import { attemptOf, authorized, type Next, nextAfter, sourceOf, verbOf } from ".
 import { type CardForm, checkTyped, problemsOf } from "./card-form.ts";
 import { brandsOf, onlyOf } from "./model.ts";
 import { begin3ds } from "./three-d-secure.ts";
-import type { Visit } from "./visit.ts";
+import { again, type Visit } from "./visit.ts";
 
 const three_d_secure_required: readonly (string | null)[] = ["30100", "30101"];
 
@@ -55,7 +55,8 @@ export async function payByCard(
 
   const asks = asks3ds(visit, form, { ...typed, brands: brand === undefined ? brands : [brand] });
   const { next, operation } = await attempted(services, visit, { card, source, asks });
-  await attemptEnded(services, attempt, operation);
+  // Whoever is with her bank is still at it: what is begun there counts until it has ended.
+  if (operation !== "authenticating") await attemptEnded(services, attempt, operation);
   return next;
 }
 
@@ -79,21 +80,21 @@ function asks3ds(visit: Visit, { three_d_secure }: CardForm, { brands, country, 
   const offered = offeredBy(onlyOf(account.settings.acquirer_settings, terms.acquirer), { test });
   const wanted = parsePaymentMethods(terms.payment_methods);
   const forms = brands.map((brand) => cardAllowed(wanted, offered.cards, { brand, country }));
-  return three_d_secure || !forms.includes("plain");
+  return three_d_secure || !forms.every((form) => form === "plain");
 }
 
 type Attempt = { readonly card: CardInput; readonly source: Source; readonly asks: boolean };
 
-/** With the operation that it came to; null while the shopper is with her bank. */
-type Attempted = { readonly next: Next; readonly operation: Operation | null };
+type Attempted = { readonly next: Next; readonly operation: Operation | "authenticating" };
 
 async function attempted(services: Services, visit: Visit, { card, source, asks }: Attempt): Promise<Attempted> {
-  if (asks) return { next: await begin3ds(services, visit, { card, source }), operation: null };
+  if (asks) return { next: await begin3ds(services, visit, { card, source }), operation: "authenticating" };
   const operation = await authorized(services, visit, { source });
   const may_authenticate = !visit.terms.moto && verbOf(visit) === "authorize";
-  const asked_for = three_d_secure_required.includes(operation.status_code) && may_authenticate;
-  const next = asked_for
-    ? await begin3ds(services, visit, { card, source })
-    : await nextAfter(services, visit, operation);
-  return { next, operation };
+  if (!three_d_secure_required.includes(operation.status_code) || !may_authenticate)
+    return { next: await nextAfter(services, visit, operation), operation };
+  return {
+    next: await begin3ds(services, await again(services, visit), { card, source }),
+    operation: "authenticating",
+  };
 }

@@ -7,7 +7,6 @@ import { showsLogo } from "../services/logos.ts";
 import type { Services } from "../services/services.ts";
 import { heldCard } from "../services/window-sessions.ts";
 import { brandingFor } from "./branding.ts";
-import { enteredOf } from "./card-form.ts";
 import { type Entered, formTemplate, isTest, methodsOf, modelOf, type Problem } from "./model.ts";
 import { type Answer, answerWith, type Page } from "./page.ts";
 import { asks_first } from "./provider.ts";
@@ -216,7 +215,6 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
   const method =
     session.method !== null && asks_first.has(session.method) && others.has(session.method) ? session.method : null;
   const chooses = method === null && cards.length === 0;
-  const held = heldCard(services, session);
   const { problems = [] } = told;
   const ahead =
     chooses || method !== null
@@ -232,7 +230,7 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
       form_template: formTemplate(method),
       ...(chooses && { alternative_payment_methods: [] }),
       ...(method === null && { "undo_payment_method?": false, selected_payment_method: "creditcard" }),
-      entered: told.entered ?? (held === null ? {} : enteredOf(held)),
+      entered: told.entered ?? {},
       problems,
       invalid: Object.fromEntries(problems.map(({ field, problem }) => [field, problem])),
       ...(work && { work }),

@@ -13,9 +13,10 @@ import type { TransactionType } from "../domain/transaction.ts";
 import { noteReports } from "../services/csp-reports.ts";
 import { ulid } from "../services/ids.ts";
 import { findLogo } from "../services/logos.ts";
+import { networkOf } from "../services/network.ts";
 import { folders } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
-import { findSession, openSession, transactionLinked } from "../services/window-sessions.ts";
+import { findSession, openSession, transactionIn, transactionLinked } from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
 import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
@@ -75,7 +76,9 @@ export function createWindow(options: Options): FastifyInstance {
   async function answer(request: FastifyRequest, reply: FastifyReply, route_path: string | null, handler: Handler) {
     const started = performance.now();
     const id = ulid(services.clock.now());
-    const given = await handler(request).catch((error: unknown) => failed(request, error));
+    const given = leaks(request.url)
+      ? seeOther(request.url.split("?")[0] ?? "/")
+      : await handler(request).catch((error: unknown) => failed(request, error));
     const body = request.method === "HEAD" ? "" : given.body;
     reply.hijack();
     const length = String(Buffer.byteLength(given.body));
@@ -110,10 +113,11 @@ export function createWindow(options: Options): FastifyInstance {
 
   async function opened(type: TransactionType, request: FastifyRequest): Promise<Answer> {
     const { token = "" } = request.params as { token?: string };
-    openings.check(request.ip);
+    const network = networkOf(request.ip);
+    openings.check(network);
     const transaction = await transactionLinked(services, type, token);
     if (transaction === null) return plain(request, 404, "link_unknown");
-    openings.failed(request.ip);
+    openings.failed(network);
     const link_language = String(transaction.body.link?.language ?? "en");
     const session = await openSession(services, transaction, link_language);
     const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
@@ -128,7 +132,9 @@ export function createWindow(options: Options): FastifyInstance {
     const session = await findSession(services, id);
     if (session === null) return plain(request, 410, "session_expired");
     const visit = await visitOf(services, session, shopperOf(request));
-    return visit === null ? plain(request, 404, "link_unknown") : go(visit);
+    if (visit !== null) return go(visit);
+    const is_paid = (await transactionIn(services, session))?.accepted === true;
+    return is_paid ? plain(request, 200, "already_paid") : plain(request, 404, "link_unknown");
   }
 
   const step =
@@ -191,8 +197,8 @@ export function createWindow(options: Options): FastifyInstance {
   }
 
   route("GET", "/assets/brandings/:account/:branding/:version/*", async (request) => {
-    const { account = "", branding = "", "*": name = "" } = request.params as Record<string, string>;
-    return (await brandingAsset(services, { account, branding, name })) ?? nothing;
+    const { account = "", branding = "", version = "", "*": name = "" } = request.params as Record<string, string>;
+    return (await brandingAsset(services, { account, branding, version, name })) ?? nothing;
   });
   route("GET", "/assets/*", async (request) => {
     const [path = ""] = request.url.split("?");
@@ -234,6 +240,9 @@ export function createWindow(options: Options): FastifyInstance {
   server.setErrorHandler((error, request, reply) => answer(request, reply, null, () => failed(request, error)));
   return server;
 }
+
+/** A form that is sent by GET, as a template may have one, puts the card into the address: it must not stay there. */
+const leaks = (url: string): boolean => /[?&](cardnumber|cvd)=/i.test(url);
 
 const shopperOf = ({ ip }: FastifyRequest) => ({ address: ip });
 

@@ -123,7 +123,8 @@ const isFetchedAhead = ({ headers }: FastifyRequest): boolean =>
 
 async function methodStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
   const { name = "" } = request.params as { name?: string };
-  if (isFetchedAhead(request)) return { status: 503, headers: { "Cache-Control": "no-store" }, body: "" };
+  if (isFetchedAhead(request) || request.method === "HEAD")
+    return { status: 503, headers: { "Cache-Control": "no-store" }, body: "" };
   if (name === "creditcard" || !isOffered(services, visit, name)) return undoStep(services, visit);
   if (!asks_first.has(name)) return toProvider(services, visit, name, {});
   const session = await changeSession(services, visit.session, { method: name });
@@ -166,11 +167,14 @@ async function languageStep(services: Services, visit: Visit, request: FastifyRe
 }
 
 // What another page of the window may say here; anything else says nothing.
-const told_errors: readonly string[] = ["declined", "three_d_secure_failed"];
+const told_errors: readonly string[] = [
+  ...["declined", "three_d_secure_failed", "fee_added", "too_many_attempts", "unable_to_complete"],
+];
 
 async function hereStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
   const error = text(queryOf(request), "error");
   if (!told_errors.includes(error) || obstacleOf(services, visit) !== null) return here(services, visit);
+  if (error === "unable_to_complete") return errorScreen(services, visit, error);
   if (error === "three_d_secure_failed") return errorScreen(services, visit, authenticationError(services, visit));
   return here(services, visit, { error });
 }
@@ -243,13 +247,17 @@ async function authStep(services: Services, visit: Visit, request: FastifyReques
 
 /** In the issuer's frame: what came of it is asked and done here, and the page around it goes on. */
 async function resultStep(services: Services, visit: Visit): Promise<Answer> {
-  let next: Next | null = null;
+  let told = "";
   try {
-    next = await doing(services, visit, (now) => challenged(services, now));
+    const next = await doing(services, visit, (now) => challenged(services, now));
+    told = next?.kind === "guarded" ? "too_many_attempts" : (next?.kind ?? "");
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
+    // Something was changed meanwhile that this card needed: it is not asked for ever.
+    if (!elsewhere.has(error.refusal.code)) told = "unable_to_complete";
+    await dropCard(services, visit.session);
   }
-  const error = next?.kind === "declined" || next?.kind === "three_d_secure_failed" ? `?error=${next.kind}` : "";
+  const error = told_errors.includes(told) ? `?error=${told}` : "";
   return tellingPage(services, visit, { "break-out": `/${visit.session.id}${error}` });
 }
 

@@ -6,13 +6,13 @@ import { checkCard } from "../domain/card.ts";
 import type { RuledOut } from "../domain/fraud-rules.ts";
 import type { Operation } from "../domain/transaction.ts";
 import { threeDSecureFor } from "../services/acquiring.ts";
-import { attemptEnded } from "../services/card-testing.ts";
+import { attemptEnded, linkClosedFor } from "../services/card-testing.ts";
 import { ask_timeout_ms } from "../services/operate.ts";
 import type { Source } from "../services/paying.ts";
 import type { Services } from "../services/services.ts";
 import { changeSession, dropCard, heldCard, holdCard } from "../services/window-sessions.ts";
 import { attemptOf, authorized, type Next, nextAfter, sourceOf } from "./attempt.ts";
-import { again, type Visit } from "./visit.ts";
+import { again, obstacleOf, type Visit } from "./visit.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(ask_timeout_ms);
 
@@ -64,7 +64,7 @@ export async function authenticate(services: Services, visit: Visit, met: Met): 
         message_version,
         card: checked.card,
         purpose: purposes[transaction.type],
-        amount: terms.amount,
+        amount: terms.amount === null ? null : terms.amount + (source.fee ?? 0),
         currency: transaction.currency,
         merchant_name: account.settings.shop_name,
         settings: account.settings.acquirer_settings[source.choice.acquirer ?? ""] ?? {},
@@ -105,17 +105,28 @@ type Concluded = {
   readonly type: "frictionless" | "challenge";
 };
 
-/** Only who was authenticated, or at least tried with proof of it, may pay. */
+/**
+ * Only who was authenticated, or at least tried with proof of it, may pay, and only what was shown: time has passed since. The
+ * card is dropped before the acquirer is asked, whatever it answers and whenever.
+ */
 async function concluded(
   services: Services,
-  visit: Visit,
+  begun: Visit,
   { card, answer }: { readonly card: CardInput; readonly answer: Concluded },
 ): Promise<Next> {
   const { status, eci, cavv, type } = answer;
+  const visit = { ...(await again(services, begun)), session: await dropCard(services, begun.session) };
+  if (obstacleOf(services, visit) !== null) return { kind: "here" };
+  const wait_s = linkClosedFor(services, visit.transaction);
+  if (wait_s > 0) return { kind: "guarded", verdict: { kind: "link_closed", wait_s } };
   const proof = { status, ...(eci !== null && { eci }), ...(cavv !== null && { cavv }) };
   const source = await sourceOf(services, visit, { ...card, ...proof });
   if (status !== "Y" && status !== "A") return unauthenticated(services, visit, source, status);
-  const operation = await authorized(services, await again(services, visit), {
+  if ((source.fee ?? 0) > (visit.session.fee ?? 0)) {
+    await changeSession(services, visit.session, { fee: source.fee });
+    return { kind: "fee_added" };
+  }
+  const operation = await authorized(services, visit, {
     source,
     metadata: { "3d_secure_type": type },
   });

@@ -41,7 +41,9 @@ function unknownError({ name, model, branding }: Page): string | null {
  * `reason` is what our own templates go by where they stand in for one that is missing.
  */
 export function modelFor(page: Page): Model {
-  const { name, model } = page;
+  const { name } = page;
+  // A template may print what it is told anywhere, in an address too: a card's number is not told.
+  const model: Model = { ...page.model, entered: {} };
   // What the original calls so on this page is of the error, not of the payment.
   const shown = name === "error" ? { ...model, description: null } : model;
   const ours = unknownError(page);
@@ -66,6 +68,13 @@ export function completed(page: Page, html: string): string | null {
   const patience = noscriptIn(ours ?? "");
   return paid === null ? null : before + (html.includes(patience) ? "" : patience) + paid + after;
 }
+
+/**
+ * Without what leads a browser elsewhere, or tells the next page of this one: no policy forbids that, and a template may build
+ * it when it is rendered, whatever was looked for in the upload.
+ */
+export const harmless = (html: string): string =>
+  html.replace(/<(?=meta[\s/>])/gi, "&lt;").replace(/\breferrerpolicy\b/gi, "data-$&");
 
 /** Published forms of 3-D Secure have no button: the script sends them. */
 function withoutScript({ name, model, branding }: Page): string {
