@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newShopper, startBrowser, type Watched } from "./support/browser.ts";
 import { linker } from "./support/links.ts";
 import { cards, pay, payButton, text, typeCard } from "./support/scenes.ts";
@@ -145,7 +145,7 @@ describe("what is typed", () => {
       assert.equal(await text(page, "#fee-field"), "Depends on the card");
       await typeCard(page, { cvd: "840" });
       await page.keyboard.press("Tab");
-      await page.waitForFunction('/^DKK/.test(document.getElementById("fee-field").textContent)');
+      await eventually(async () => /^DKK/.test(await text(page, "#fee-field")), "the fee");
       const total = await text(page, "#total-field");
       assert.notEqual(total, "DKK 249.00");
       await payButton(page).click();
