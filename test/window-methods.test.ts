@@ -3,7 +3,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { acquirer_names } from "../src/domain/acquirers.ts";
+import { methodsOf } from "../src/domain/fees.ts";
 import { formChecksum } from "../src/domain/form.ts";
+import { otherMethods, parsePaymentMethods } from "../src/domain/payment-methods.ts";
+import { formTemplate } from "../src/window/model.ts";
+import { standard_templates } from "../src/window/standard.ts";
 import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { linker, urls } from "./support/links.ts";
 import { newKey } from "./support/members.ts";
@@ -84,6 +89,12 @@ describe("methods", () => {
   });
 });
 
+test("every method of another provider has its template", () => {
+  const every = new Map(acquirer_names.flatMap((name) => methodsOf(name).map((method) => [method, name] as const)));
+  for (const method of otherMethods(parsePaymentMethods(null), every))
+    assert.ok(Object.hasOwn(standard_templates, formTemplate(method)), `${method}: ${formTemplate(method)}`);
+});
+
 describe("a fee", () => {
   test("is shown before it is paid, and is part of the total", async () => {
     const { url, read } = await linked({ auto_fee: true });
@@ -134,7 +145,11 @@ describe("another provider", () => {
   test("declines: the shopper chooses again, and pays by card", async () => {
     const { provider, read } = await atProvider();
     const declined = await submit(provider, { answer: "decline" });
-    assert.match(declined.text, /declined/);
+    assert.match(declined.text, /could not be completed/);
+    assert.ok(
+      declined.links.some(({ href }) => href.endsWith("/payment-method/mobilepay")),
+      "it may be tried again",
+    );
     const paid = await pays(declined, "1000000000000008");
     assert.match(paid.text, /Thank you/);
     assert.deepEqual(

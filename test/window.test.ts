@@ -282,8 +282,9 @@ describe("what is typed", () => {
     const late = await submit(open, typed("1000000000000008"), /\/pay$/);
     assert.equal(late.status, 410);
     assert.match(late.text, /expired/);
-    const none = await visit(new URL(`/${"a".repeat(64)}`, url).href);
+    const none = await visit(new URL(`/${"0".repeat(64)}`, url).href);
     assert.equal(none.status, 410);
+    assert.equal((await visit(new URL("/favicon.ico", url).href)).status, 404);
   });
 });
 
@@ -411,6 +412,18 @@ function solved(challenge: string, bits: number): string {
     if (digest.readUInt32BE(0) >>> (32 - bits) === 0) return String(answer);
   }
 }
+
+describe("the page of a decline", () => {
+  test("that is loaded again tries nothing again, and the form on it does", async () => {
+    const { url, read } = await linked();
+    const page = await visit(url);
+    await submit(page, typed("1000000000000016"), /\/pay$/);
+    const again = await submit(page, typed("1000000000000016"), /\/pay$/);
+    assert.match(again.text, /Please try again/);
+    assert.equal((await read()).operations.length, 1);
+    assert.match((await submit(again, typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
+  });
+});
 
 describe("a card that waits for its bank", () => {
   test("rests as ciphertext that another program cannot read: there the shopper types again", async () => {
@@ -557,7 +570,12 @@ describe("what an attacker or a moment between two steps could change", () => {
   test("who chooses none of two brands does not get around what one of them demands", async () => {
     for (const payment_methods of ["dankort, 3d-visa", "3d-dankort, visa"]) {
       const { url } = await linked({ payment_methods });
-      assert.match((await submit(await visit(url), typed("1000060000000002"), /\/pay$/)).html, /3ds_auth_form/);
+      const page = await visit(url);
+      const asked = await submit(page, typed("1000060000000002"), /\/pay$/);
+      assert.match(asked.html, /<fieldset class="choice" id="brand-selector" [^>]*"(?! hidden)>/, "the form asks");
+      // A branding's form may not know how to.
+      const silent = typed("1000060000000002", { asks_brand: "" });
+      assert.match((await submit(page, silent, /\/pay$/)).html, /3ds_auth_form/);
     }
   });
 });

@@ -16,6 +16,8 @@ export type Next =
   | { readonly kind: "problems"; readonly problems: readonly Problem[] }
   | { readonly kind: "fee_added" }
   | { readonly kind: "declined" }
+  /** The same form came before. */
+  | { readonly kind: "sent_before" }
   | { readonly kind: "three_d_secure_failed" }
   | { readonly kind: "guarded"; readonly verdict: Exclude<Verdict, { kind: "go" }> };
 

@@ -8,6 +8,10 @@ import type { Entered, Field, Problem, ProblemKind } from "./model.ts";
 export type CardForm = {
   readonly card: CardInput;
   readonly entered: Entered;
+  /** Of which moment the form is: so many cards had been tried. Null where its template does not say. */
+  readonly attempt: number | null;
+  /** It lets the shopper choose between the brands of a card. */
+  readonly asks_brand: boolean;
   /** The shopper wants 3-D Secure, where the branding offers it. */
   readonly three_d_secure: boolean;
 };
@@ -51,6 +55,8 @@ export function readCardForm(params: Params): CardForm {
       ...((brand === "visa" || brand === "dankort") && { brand }),
     },
     entered: enteredOf({ number, expiration: is_empty ? "" : expiration, issued_to: cardholder, brand }),
+    attempt: /^\d{1,5}$/.test(text(params, "attempt")) ? Number(text(params, "attempt")) : null,
+    asks_brand: text(params, "asks_brand") !== "",
     three_d_secure: text(params, "3d") !== "",
   };
 }

@@ -36,6 +36,9 @@ export type Entered = {
   readonly brand?: string;
 };
 
+// Published forms that ask for a telephone let one of these be chosen.
+const dialling_codes = ["31", "41", "43", "44", "45", "46", "47", "49", "358"];
+
 /** Template of each method beside cards. */
 const form_templates: Readonly<Record<string, string>> = {
   mobilepay: "mobilepay_online",
@@ -56,6 +59,9 @@ const method = (name: string) => ({
   base_image_path: brand_pictures,
   "payment_request_api_method?": false,
 });
+
+/** As templates are told of methods. */
+export const methodsShown = (names: readonly string[]) => names.map(method);
 
 export type Methods = {
   /** Brands of cards that may be used; empty: no card at all. */
@@ -99,6 +105,10 @@ export const brandsOf = (
   return brandsAllowed(parsePaymentMethods(terms.payment_methods), offered.cards, card);
 };
 
+/** How often a card was tried: a form says of which moment it is, and is taken once. */
+export const cardAttempts = ({ operations }: Transaction): number =>
+  operations.filter(({ type }) => type !== "session" && type !== "deadline").length;
+
 /** Of a payment's name on the page: `249,00`, `249,00 kr.` */
 export function amountsShown({ terms, transaction, session }: Visit, fee: number | null) {
   const { amount } = terms;
@@ -122,8 +132,8 @@ export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
   const { body } = transaction;
   const { language } = session;
   const methods = methodsOf(services, visit);
-  const others = [...methods.others.keys()].map(method);
-  const cards = methods.cards.map(method);
+  const others = methodsShown([...methods.others.keys()]);
+  const cards = methodsShown(methods.cards);
   const test_mode = isTest(services, visit);
   const deadline = deadlineOf(transaction);
   const person = body.invoice_address;
@@ -139,6 +149,7 @@ export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
     languages: languageList(session.id, language),
     ...amountsShown(visit, session.fee),
     form_action: `/${session.id}/pay`,
+    attempt: cardAttempts(transaction),
     form_template: formTemplate(session.method),
     card_payment_methods: cards,
     payment_methods: cards.length > 0 ? [method("creditcard"), ...others] : others,
@@ -149,6 +160,8 @@ export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
     calculate_fee: terms.auto_fee && transaction.type === "Payment",
     moto: terms.moto,
     name_on_card: person?.name ?? "",
+    country_codes: dialling_codes,
+    country_codes_in_number: [],
     mobile_number: person?.mobile_number ?? person?.phone_number ?? "",
     first_name: person?.name?.split(" ")[0] ?? "",
     last_name: person?.name?.split(" ").slice(1).join(" ") ?? "",

@@ -13,7 +13,7 @@ import type { Services } from "../services/services.ts";
 import { changeSession } from "../services/window-sessions.ts";
 import { attemptOf, authorized, type Next, nextAfter, sourceOf, verbOf } from "./attempt.ts";
 import { type CardForm, checkTyped, problemsOf } from "./card-form.ts";
-import { brandsOf, onlyOf } from "./model.ts";
+import { brandsOf, cardAttempts, onlyOf } from "./model.ts";
 import { begin3ds } from "./three-d-secure.ts";
 import { again, type Visit } from "./visit.ts";
 
@@ -28,6 +28,8 @@ export async function payByCard(
   visit: Visit,
   form: CardForm & { readonly work: Answered | null },
 ): Promise<Next> {
+  // Loaded again after a decline: that was this form's attempt.
+  if (form.attempt !== null && form.attempt !== cardAttempts(visit.transaction)) return { kind: "sent_before" };
   const typed = checkTyped(form.card, { now: services.clock.now(), cvd_needed: needsCvd(visit) });
   if ("problems" in typed) return { kind: "problems", problems: typed.problems };
   const brands = brandsOf(visit, typed);
@@ -36,6 +38,8 @@ export async function payByCard(
   const { brand: chosen, ...plain } = form.card;
   const is_cobadged = typed.brand !== only;
   const brand = chosen !== undefined && brands.includes(chosen) ? chosen : brands.length === 1 ? only : undefined;
+  if (brands.length > 1 && brand === undefined && form.asks_brand)
+    return { kind: "problems", problems: [{ field: "brand", problem: "missing" }] };
   const card: CardInput = { ...plain, ...(is_cobadged && brand !== undefined && { brand }) };
 
   let source: Source;

@@ -4,12 +4,12 @@
 import type { Services } from "../services/services.ts";
 import { standardBranding } from "./branding.ts";
 import { type Answer, answerWith } from "./page.ts";
-import { languages } from "./texts.ts";
+import { languageNamed, languages } from "./texts.ts";
 
 /** The first of the browser's languages that we know (RFC 9110, Accept-Language; weights are in order as browsers send them). */
 export const languageIn = (accept_language: string | undefined): string => {
   const wanted = (accept_language ?? "").toLowerCase().match(/[a-z]{2,3}/g) ?? [];
-  const known = wanted.map((code) => (code === "nb" || code === "nn" ? "no" : code));
+  const known = wanted.map(languageNamed);
   return known.find((code) => Object.hasOwn(languages, code)) ?? "en";
 };
 

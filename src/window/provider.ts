@@ -18,7 +18,7 @@ const patience_ms = 10_000;
 export type Person = Readonly<Record<string, unknown>>;
 
 /** Methods that ask for something first: their forms post it to `/process_…`. */
-export const asks_first: ReadonlySet<string> = new Set(["resurs", "swish"]);
+export const asks_first: ReadonlySet<string> = new Set(["swish"]);
 
 /** Is it one that this link may be paid with? */
 export const isOffered = (services: Services, visit: Visit, method: string): boolean =>

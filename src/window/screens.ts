@@ -7,7 +7,7 @@ import { showsLogo } from "../services/logos.ts";
 import type { Services } from "../services/services.ts";
 import { heldCard } from "../services/window-sessions.ts";
 import { brandingFor } from "./branding.ts";
-import { type Entered, formTemplate, isTest, methodsOf, modelOf, type Problem } from "./model.ts";
+import { type Entered, formTemplate, isTest, methodsOf, methodsShown, modelOf, type Problem } from "./model.ts";
 import { type Answer, answerWith, type Page } from "./page.ts";
 import { asks_first } from "./provider.ts";
 import { testCardList } from "./test-cards.ts";
@@ -159,7 +159,9 @@ export const errorScreen = (services: Services, visit: Visit, error: string, sta
 const refresh_s = 5;
 
 function waiting(services: Services, visit: Visit, operation: Operation): Promise<Answer> {
-  const { session } = visit;
+  const { session, terms } = visit;
+  // Who only waits for herself at a provider may go another way; what an acquirer works on is not to be left.
+  const may_leave = operation.type === "session";
   return screen(services, visit, {
     name: "waiting",
     refresh_s,
@@ -168,7 +170,8 @@ function waiting(services: Services, visit: Visit, operation: Operation): Promis
       autorefresh_to: `/${session.id}`,
       selected_payment_method: operation.options.method ?? "creditcard",
       redirect_url: operation.data.redirect_url ?? "",
-      "show_cancel?": false,
+      "show_cancel?": may_leave && terms.cancel_url !== null,
+      "undo_payment_method?": may_leave,
       alternative_payment_methods: [],
     },
   });
@@ -211,7 +214,7 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
   if (cards.length === 0 && others.size === 0)
     return screen(services, visit, { name: "error", status: 200, model: { ...nothing_more, error: "no_methods" } });
   const declined = session.attempts > 0 && session.method !== null && isDeclined(lastAttempt(transaction));
-  const error = told.error ?? (declined ? "declined" : undefined);
+  const error = told.error ?? (declined ? "method_declined" : undefined);
   const method =
     session.method !== null && asks_first.has(session.method) && others.has(session.method) ? session.method : null;
   const chooses = method === null && cards.length === 0;
@@ -228,8 +231,12 @@ export async function form(services: Services, visit: Visit, told: Told = {}): P
     ...(method === null && isTest(services, visit) && { parts: { test_cards: testCardList(cards, session.language) } }),
     model: {
       form_template: formTemplate(method),
-      ...(chooses && { alternative_payment_methods: [] }),
-      ...(method === null && { "undo_payment_method?": false, selected_payment_method: "creditcard" }),
+      ...(method === null && {
+        "undo_payment_method?": false,
+        selected_payment_method: "creditcard",
+        // Where they are the choice itself they do not stand beside it.
+        alternative_payment_methods: chooses ? [] : methodsShown([...others.keys()]),
+      }),
       entered: told.entered ?? {},
       problems,
       invalid: Object.fromEntries(problems.map(({ field, problem }) => [field, problem])),

@@ -11,7 +11,7 @@ import { counter } from "../api/throttle.ts";
 import { Refused } from "../domain/refusal.ts";
 import type { TransactionType } from "../domain/transaction.ts";
 import { noteReports } from "../services/csp-reports.ts";
-import { ulid } from "../services/ids.ts";
+import { bucketIn, ulid } from "../services/ids.ts";
 import { findLogo } from "../services/logos.ts";
 import { networkOf } from "../services/network.ts";
 import { folders } from "../services/present.ts";
@@ -26,6 +26,7 @@ import { languageIn, plainPage } from "./plain.ts";
 import { previewPage } from "./preview.ts";
 import { here } from "./screens.ts";
 import { type Step, steps } from "./steps.ts";
+import { languageNamed } from "./texts.ts";
 import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
 
 /** Answers what lies under `/simulator/`: the pages of a provider and an issuer in test mode. */
@@ -118,7 +119,7 @@ export function createWindow(options: Options): FastifyInstance {
     const transaction = await transactionLinked(services, type, token);
     if (transaction === null) return plain(request, 404, "link_unknown");
     openings.failed(network);
-    const link_language = String(transaction.body.link?.language ?? "en");
+    const link_language = languageNamed(String(transaction.body.link?.language ?? "en"));
     const session = await openSession(services, transaction, link_language);
     const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
     return visit === null ? plain(request, 404, "link_unknown") : here(services, visit);
@@ -129,6 +130,7 @@ export function createWindow(options: Options): FastifyInstance {
 
   /** With the session named in the path, or in the form where the path names none. */
   async function visited(request: FastifyRequest, id: string, go: (visit: Visit) => Promise<Answer>): Promise<Answer> {
+    if (bucketIn(id) === null) return plain(request, 404, "link_unknown");
     const session = await findSession(services, id);
     if (session === null) return plain(request, 410, "session_expired");
     const visit = await visitOf(services, session, shopperOf(request));

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyRequest } from "fastify";
 import { parseQuery, readBody } from "../api/body.ts";
+import { answerTo } from "../api/errors.ts";
 import { type RefusalCode, Refused } from "../domain/refusal.ts";
 import { pendingOperation } from "../domain/transaction.ts";
 import type { Answered } from "../services/proof-of-work.ts";
@@ -18,7 +19,7 @@ import { seeOther } from "./page.ts";
 import { payByCard } from "./pay.ts";
 import { askProvider, asks_first, isOffered, providerSession } from "./provider.ts";
 import { cancelScreen, errorScreen, form, here, obstacleScreen, redirect, tellingPage } from "./screens.ts";
-import { languages } from "./texts.ts";
+import { languageNamed, languages } from "./texts.ts";
 import { authenticate, type Browser, challenged, isUnauthenticated } from "./three-d-secure.ts";
 import { isDeclined, keyOf, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
 
@@ -71,7 +72,14 @@ async function shown(services: Services, visit: Visit, next: Next | null, entere
   const now = { ...((await visitOf(services, session, visit.shopper)) ?? visit), session };
   switch (next.kind) {
     case "problems":
-      return form(services, now, { error: modeError(next.problems), entered, problems: next.problems });
+      return form(services, now, {
+        error: modeError(next.problems),
+        entered,
+        problems: next.problems,
+        more: { "brand_choice?": next.problems.some(({ field }) => field === "brand") },
+      });
+    case "sent_before":
+      return form(services, now, { error: "try_again", entered });
     case "fee_added":
     case "declined":
       return form(services, now, { error: next.kind, entered });
@@ -107,7 +115,14 @@ const workIn = (params: Params): Answered | null => {
 };
 
 async function payStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
-  const { params } = await readBody(request.raw);
+  let params: Params;
+  try {
+    ({ params } = await readBody(request.raw));
+  } catch (error) {
+    // What cannot be read is no form of ours: the way back is.
+    if (error instanceof Refused) return errorScreen(services, visit, "try_again", answerTo(error).status);
+    throw error;
+  }
   const filled = readCardForm(params);
   try {
     const next = await doing(services, visit, (now) => payByCard(services, now, { ...filled, work: workIn(params) }));
@@ -161,7 +176,7 @@ async function undoStep(services: Services, visit: Visit): Promise<Answer> {
 }
 
 async function languageStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
-  const language = text(queryOf(request), "language").toLowerCase();
+  const language = languageNamed(text(queryOf(request), "language"));
   if (Object.hasOwn(languages, language)) await changeSession(services, visit.session, { language });
   return home(visit);
 }

@@ -38,6 +38,12 @@ export const languages: Readonly<Record<string, string>> = {
   zh: "中文",
 };
 
+/** The language by a code as shops write it: both written forms of Norwegian are `no` here. */
+export function languageNamed(code: string): string {
+  const language = code.toLowerCase();
+  return language === "nb" || language === "nn" ? "no" : language;
+}
+
 /** Folders of a branding's locales for a language, as LIKE has them: `da_DK`; Norwegian is `no` or `nb`. */
 export const localesOf = (language: string): readonly string[] =>
   language === "no" ? ["no%", "nb%"] : [`${language}%`];

@@ -63,7 +63,7 @@ export function completed(page: Page, html: string): string | null {
   const ours = unknownError(page);
   const silent = ours !== null && !wordsOf(html).includes(wordsOf(ours));
   const before = silent && ours !== null ? `<div class="alert" role="alert">${escaped(wordsOf(ours))}</div>\n` : "";
-  const after = `${withoutScript(page)}${onwards(page, html)}`;
+  const after = `${withoutScript(page)}${onwards(page, html)}${wayOut(page, html)}`;
   const paid = page.model.work ? withWork(page, html) : html;
   const patience = noscriptIn(ours ?? "");
   return paid === null ? null : before + (html.includes(patience) ? "" : patience) + paid + after;
@@ -89,6 +89,13 @@ function onwards({ name, model, branding }: Page, html: string): string {
   const address = redirect_url.replaceAll("&", "&amp;");
   const leads = [`href="${address}"`, `href='${address}'`].some((link) => html.includes(link));
   return leads ? "" : `\n${byUs(String(form_template), model, branding)}`;
+}
+
+/** Where an error page of the original only says what is the matter: to start over, or back to the shop. */
+function wayOut({ name, model, branding }: Page, html: string): string {
+  const { link_url } = model;
+  if (name !== "error" || typeof link_url !== "string" || link_url === "") return "";
+  return html.includes(`"${link_url.replaceAll("&", "&amp;")}"`) ? "" : `\n${byUs("error_link", model, branding)}`;
 }
 
 /** The fields of `work.js`, in the form that posts to `form_action`. */

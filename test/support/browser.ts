@@ -81,7 +81,7 @@ export const startBrowser = (): Promise<Browser> => {
   return chromium.launch({ executablePath, args: flags });
 };
 
-const patience_ms = 15_000;
+const patience_ms = 45_000;
 
 export type Watched = {
   readonly page: Page;

@@ -416,7 +416,9 @@ function cards() {
     }
     for (const total of totals) {
       const bracketed = /^\s*\(/.test(texts_before.get(total) ?? "");
-      if (answer.total_text != null) total.textContent = bracketed ? `(${answer.total_text})` : answer.total_text;
+      // What is not known stays as the page has said it.
+      if (!answer.total_text) total.textContent = texts_before.get(total) ?? "";
+      else total.textContent = bracketed ? `(${answer.total_text})` : answer.total_text;
     }
   }
 }
@@ -463,7 +465,7 @@ function countdown() {
   // Over already: the page says so, and asking for it again would end nowhere.
   if (!Number.isFinite(left) || seconds === "" || left <= 0) return;
   const end_ms = Date.now() + left * 1_000;
-  let announced = left <= announced_s;
+  let announced = false;
   const timer = setInterval(tick, 500);
   tick();
 
@@ -631,7 +633,8 @@ function goOn() {
   /** @type {HTMLElement | null} */
   const link = document.querySelector("a.autoclick");
   if (link?.dataset.leave !== undefined) return leave(link.dataset.leave);
-  if (link !== null) return link.click();
+  // Not a step to come back to.
+  if (link instanceof HTMLAnchorElement && link.getAttribute("href")) return window.location.replace(link.href);
   const element = document.querySelector("#redirect-form, .autosubmit");
   const form = element instanceof HTMLFormElement ? element : element?.closest("form");
   form?.requestSubmit();
@@ -693,10 +696,18 @@ function frameOf(form) {
 
 /** @param {HTMLFormElement} form */
 function startChallenge(form) {
+  // EMV 3-D Secure, challenge window size 02.
+  const [frame_width_px, frame_height_px] = [390, 400];
   const frame = frameOf(form);
   if (frame === null) form.removeAttribute("target");
   // The bank's page is what the shopper has to do next.
   frame?.addEventListener("load", () => frame.focus(), { once: true });
+  // Published brandings give it no size and no name.
+  if (frame !== null && (frame.clientHeight < frame_height_px || frame.clientWidth < frame_width_px)) {
+    frame.style.inlineSize = "100%";
+    frame.style.minBlockSize = `${frame_height_px}px`;
+  }
+  if (frame !== null && frame.title === "") frame.title = "3-D Secure";
   send(form);
   if (frame !== null) show(form, false);
 }
