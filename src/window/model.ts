@@ -107,7 +107,7 @@ export const brandsOf = (
 
 /** How often a card was tried: a form says of which moment it is, and is taken once. */
 export const cardAttempts = ({ operations }: Transaction): number =>
-  operations.filter(({ type }) => type !== "session" && type !== "deadline").length;
+  operations.filter(({ type }) => type === "authorize" || type === "credit").length;
 
 /** Of a payment's name on the page: `249,00`, `249,00 kr.` */
 export function amountsShown({ terms, transaction, session }: Visit, fee: number | null) {
