@@ -73,6 +73,12 @@ export const notFound = (what: string, id: string | number): Refused =>
     message: `Not found: No ${what} with ${id_pattern.test(String(id)) ? `id ${id}` : "that id"}`,
   });
 
+/** For what need not be there: null in place of `not_found`. Everything else that goes wrong still does. */
+export function unlessMissing(error: unknown): null {
+  if (error instanceof Refused && error.refusal.code === "not_found") return null;
+  throw error;
+}
+
 /** `Not authorized: <why>`; clients compare the first words. */
 export const notAuthorized = (why: string): Refused =>
   new Refused("not_authorized", null, { message: `Not authorized: ${why}` });

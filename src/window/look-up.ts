@@ -2,6 +2,7 @@
 // stored but the fee that was shown; without script the form says the same once it is sent.
 
 import { niceName } from "../domain/payment-methods.ts";
+import { Refused } from "../domain/refusal.ts";
 import type { Services } from "../services/services.ts";
 import { changeSession } from "../services/window-sessions.ts";
 import { sourceOf } from "./attempt.ts";
@@ -47,7 +48,11 @@ export async function lookUp(services: Services, visit: Visit, params: Params): 
     three_d_secure: !visit.terms.moto,
   };
   if (brands.length === 0) return known;
-  const source = await sourceOf(services, visit, { ...card, expiration: any_expiration }).catch(() => null);
+  const source = await sourceOf(services, visit, { ...card, expiration: any_expiration }).catch((error: unknown) => {
+    // No acquirer takes it.
+    if (error instanceof Refused) return null;
+    throw error;
+  });
   if (source === null) return { ...known, accepted: false };
   const { fee } = source;
   await changeSession(services, visit.session, { fee });

@@ -58,7 +58,11 @@ export async function payByCard(
   if (verdict.kind !== "go") return { kind: "guarded", verdict };
 
   const asks = asks3ds(visit, form, { ...typed, brands: brand === undefined ? brands : [brand] });
-  const { next, operation } = await attempted(services, visit, { card, source, asks });
+  const { next, operation } = await attempted(services, visit, { card, source, asks }).catch(async (error: unknown) => {
+    // Nothing was begun: the turn that the guard has given is free again.
+    await attemptEnded(services, attempt, null);
+    throw error;
+  });
   // Whoever is with her bank is still at it: what is begun there counts until it has ended.
   if (operation !== "authenticating") await attemptEnded(services, attempt, operation);
   return next;

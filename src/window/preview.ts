@@ -2,6 +2,7 @@
 // no script runs in it: whatever is pressed leads to the same page.
 
 import { formattedAmount, price } from "../domain/amounts.ts";
+import { unlessMissing } from "../domain/refusal.ts";
 import { type Preview, previewIn } from "../services/branding-previews.ts";
 import type { Services } from "../services/services.ts";
 import { sample_model } from "../services/template-sample.ts";
@@ -33,7 +34,7 @@ const amount = 24_900;
 export async function previewPage(services: Services, token: string, language: string): Promise<Answer | null> {
   const preview = previewIn(services, token);
   if (preview === null) return null;
-  const account = await services.directory.account(preview.account_id).catch(() => null);
+  const account = await services.directory.account(preview.account_id).catch(unlessMissing);
   if (account === null || account.closed_at !== null) return null;
   const shown_in = Object.hasOwn(languages, language) ? language : preview.language;
   const wanted = { account, ids: [preview.branding_id], config: {}, language: shown_in };

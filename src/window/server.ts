@@ -8,7 +8,6 @@ import { createListener, type Transport } from "../api/listener.ts";
 import type { RequestLine } from "../api/request-log.ts";
 import { tidyUrl } from "../api/server.ts";
 import { counter } from "../api/throttle.ts";
-import { Refused } from "../domain/refusal.ts";
 import type { TransactionType } from "../domain/transaction.ts";
 import { noteReports } from "../services/csp-reports.ts";
 import { bucketIn, ulid } from "../services/ids.ts";
@@ -25,7 +24,7 @@ import { type Answer, seeOther } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
 import { previewPage } from "./preview.ts";
 import { here } from "./screens.ts";
-import { type Step, steps } from "./steps.ts";
+import { processStep, type Step, steps } from "./steps.ts";
 import { languageNamed } from "./texts.ts";
 import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
 
@@ -153,11 +152,9 @@ export function createWindow(options: Options): FastifyInstance {
   // Forms of brandings for the original post to an address without a session in it.
   route("POST", "/process_:name", async (request) => {
     const { params } = await readBody(request.raw);
-    const posted = steps.find(({ path }) => path === "/process");
-    if (posted === undefined) throw new Refused("no_such_path");
     const { name = "" } = request.params as { name?: string };
     return visited(request, String(params.session_id ?? ""), (visit) =>
-      posted.go(services, visit, request, { ...params, method: name }),
+      processStep(services, visit, request, { ...params, method: name }),
     );
   });
 

@@ -39,27 +39,34 @@ const home = ({ session }: Visit, error?: string): Answer =>
 
 /** Does the work on the visit as it is when its turn comes; for a second click, and where it cannot be paid any more: null. */
 async function doing(services: Services, visit: Visit, work: (visit: Visit) => Promise<Next>): Promise<Next | null> {
-  return inTurn(services, visit.session, async () => {
+  const attempt = async (): Promise<Next> => {
     const session = await findSession(services, visit.session.id);
     const now = session === null ? null : await visitOf(services, session, visit.shopper);
     if (now === null || obstacleOf(services, now) !== null) return { kind: "here" };
     return work(now);
+  };
+  return inTurn(services, visit.session, async () => {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isOvertaken(error)) throw error;
+      // Another tab, or an answer that had been lost, came first, and nothing was begun here: seen from there, once more.
+      await settledTransaction(services, keyOf(visit.transaction), elsewhere_patience_ms);
+      return attempt();
+    }
   });
 }
 
 /** Refusals that say where things stand: the page shows that. */
 const elsewhere: ReadonlySet<RefusalCode> = new Set(["wrong_state", "operation_pending"]);
+const isOvertaken = (error: unknown): boolean => error instanceof Refused && elsewhere.has(error.refusal.code);
 const elsewhere_patience_ms = 5_000;
 const unavailable: ReadonlySet<RefusalCode> = new Set(["not_authorized", "plan_required", "not_found"]);
 
 async function refused(services: Services, visit: Visit, error: unknown): Promise<Answer> {
   if (!(error instanceof Refused)) throw error;
   const { code } = error.refusal;
-  if (elsewhere.has(code)) {
-    // Most likely another tab is paying this moment: its end is worth waiting for.
-    await settledTransaction(services, keyOf(visit.transaction), elsewhere_patience_ms);
-    return home(visit);
-  }
+  if (isOvertaken(error)) return home(visit, "try_again");
   if (unavailable.has(code)) return obstacleScreen(services, visit, "not_available");
   if (code === "validation" || code === "amount_too_large") return errorScreen(services, visit, "unable_to_complete");
   throw error;
@@ -162,7 +169,12 @@ async function toProvider(services: Services, visit: Visit, method: string, pers
 }
 
 /** What the forms of methods that ask for something first have: a number to call, a person. */
-async function processStep(services: Services, visit: Visit, request: FastifyRequest, given?: Params): Promise<Answer> {
+export async function processStep(
+  services: Services,
+  visit: Visit,
+  request: FastifyRequest,
+  given?: Params,
+): Promise<Answer> {
   const params = given ?? (await readBody(request.raw)).params;
   const name = text(params, "method").replaceAll("_", "-") || (visit.session.method ?? "");
   if (!isOffered(services, visit, name)) return undoStep(services, visit);
@@ -183,7 +195,7 @@ async function languageStep(services: Services, visit: Visit, request: FastifyRe
 
 // What another page of the window may say here; anything else says nothing.
 const told_errors: readonly string[] = [
-  ...["declined", "three_d_secure_failed", "fee_added", "too_many_attempts", "unable_to_complete"],
+  ...["declined", "three_d_secure_failed", "fee_added", "too_many_attempts", "try_again", "unable_to_complete"],
 ];
 
 async function hereStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
@@ -269,7 +281,7 @@ async function resultStep(services: Services, visit: Visit): Promise<Answer> {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // Something was changed meanwhile that this card needed: it is not asked for ever.
-    if (!elsewhere.has(error.refusal.code)) told = "unable_to_complete";
+    told = isOvertaken(error) ? "try_again" : "unable_to_complete";
     await dropCard(services, visit.session);
   }
   const error = told_errors.includes(told) ? `?error=${told}` : "";

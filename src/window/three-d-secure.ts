@@ -19,6 +19,19 @@ const signal = (): AbortSignal => AbortSignal.timeout(ask_timeout_ms);
 const addressOf = ({ addresses }: Services, { session }: Visit, step: string): string =>
   `${addresses.window_url}/${session.id}/${step}`;
 
+type Unheard = { readonly kind: "unknown"; readonly reason: string };
+
+/** What the 3-D Secure server says; what was not heard is for the operator to know of. */
+async function heard<Answer extends { readonly kind: string }>(
+  { log }: Services,
+  asked: Promise<Answer>,
+): Promise<Answer | Unheard> {
+  const answer = await asked.catch((error: unknown): Unheard => ({ kind: "unknown", reason: String(error) }));
+  if (answer.kind === "unknown" && "reason" in answer)
+    log.warn({ why: answer.reason }, "a 3-D Secure server was not heard");
+  return answer;
+}
+
 type Begun = { readonly card: CardInput; readonly source: Source };
 
 /** Asks whether the card's issuer takes part. From here on the session is in the middle of an authentication. */
@@ -27,9 +40,7 @@ export async function begin3ds(services: Services, visit: Visit, { card, source 
   const data = source.card?.data;
   if (server === null || data === undefined) return unauthenticated(services, visit, source, "U");
   const method_notification_url = addressOf(services, visit, "3ds-method");
-  const prepared = await server
-    .prepare({ card: data, method_notification_url }, signal())
-    .catch((error: unknown) => ({ kind: "unknown" as const, reason: String(error) }));
+  const prepared = await heard(services, server.prepare({ card: data, method_notification_url }, signal()));
   if (prepared.kind !== "ready") return unauthenticated(services, visit, source, "U");
   const { transaction_id, message_version, method } = prepared;
   await holdCard(services, visit.session, {
@@ -57,8 +68,9 @@ export async function authenticate(services: Services, visit: Visit, met: Met): 
   const server = threeDSecureFor(services, source.choice.test_mode);
   if ("errors" in checked || server === null) return { kind: "here" };
   const { transaction_id, message_version } = authentication;
-  const answer = await server
-    .authenticate(
+  const answer = await heard(
+    services,
+    server.authenticate(
       {
         transaction_id,
         message_version,
@@ -72,8 +84,8 @@ export async function authenticate(services: Services, visit: Visit, met: Met): 
         notification_url: addressOf(services, visit, "3ds-result"),
       },
       signal(),
-    )
-    .catch((error: unknown) => ({ kind: "unknown" as const, reason: String(error) }));
+    ),
+  );
   if (answer.kind === "unknown") return unauthenticated(services, visit, source, "U");
   if (answer.status === "C" && answer.challenge !== null) {
     const { challenge } = answer;
@@ -90,11 +102,10 @@ export async function challenged(services: Services, visit: Visit): Promise<Next
   if (session.authentication?.step !== "challenge" || card === null) return { kind: "here" };
   const source = await sourceOf(services, visit, card);
   const server = threeDSecureFor(services, source.choice.test_mode);
-  const answer = await server
-    ?.result(session.authentication.transaction_id, signal())
-    .catch((error: unknown) => ({ kind: "unknown" as const, reason: String(error) }));
+  if (server === null || transaction.accepted) return { kind: "here" };
+  const answer = await heard(services, server.result(session.authentication.transaction_id, signal()));
   // Not answered yet, or not heard: the page stays, and is asked again.
-  if (answer?.kind !== "answered" || transaction.accepted) return { kind: "here" };
+  if (answer.kind !== "answered") return { kind: "here" };
   return concluded(services, visit, { card, answer });
 }
 

@@ -3,7 +3,7 @@
 
 import { addressAllowed } from "../api/authenticate.ts";
 import { type Agreement, may } from "../domain/access.ts";
-import { Refused } from "../domain/refusal.ts";
+import { Refused, unlessMissing } from "../domain/refusal.ts";
 import { isApproved, type Link, type Operation, pendingOperation, type Transaction } from "../domain/transaction.ts";
 import type { Account } from "../services/directory.ts";
 import { folders, linkUrl } from "../services/present.ts";
@@ -63,7 +63,7 @@ type Parts = Pick<Visit, "session" | "transaction" | "shopper">;
 
 export async function visiting(services: Services, parts: Parts): Promise<Visit | null> {
   const terms = parts.transaction.body.link as Terms | null;
-  const account = await services.directory.account(parts.transaction.account_id).catch(() => null);
+  const account = await services.directory.account(parts.transaction.account_id).catch(unlessMissing);
   return terms === null || account === null || account.closed_at !== null ? null : { ...parts, terms, account };
 }
 
