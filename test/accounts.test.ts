@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { newMember } from "./support/members.ts";
 
 let app: TestApp;
@@ -378,6 +378,7 @@ describe("closing", () => {
     const headers = { "CoolPay-Callback-Url": "http://127.0.0.1:9/closed" };
     await shop.call("POST", `/payments/${id}/authorize`, { body: { amount: 100, card }, headers });
     assert.equal((await shop.owner("DELETE", "/account")).status, 204);
+    await ordered(app, id);
     app.advance(70);
     const settled = await eventually(async () => {
       const { rows } = await app.services.pool.query(

@@ -17,6 +17,7 @@ import {
   type Client,
   clientFor,
   eventually,
+  ordered,
   startApp,
   type TestAccount,
   type TestApp,
@@ -80,7 +81,10 @@ async function act(id: number, verb: string, body: object = {}): Promise<Answer>
 async function authorized(number = visa): Promise<number> {
   const id = await create();
   await shop.call("POST", `/payments/${id}/authorize`, { body: { amount: 1000, card: card(number) } });
-  if (number === delayed) advance(61);
+  if (number === delayed) {
+    await ordered(app, id);
+    advance(61);
+  }
   await settled(id);
   return id;
 }
@@ -224,9 +228,7 @@ const payment_routes: Readonly<Record<string, Prepare>> = {
   "PATCH /payments/:id/operations/:operation_id": async () => {
     const id = await authorized(delayed);
     await shop.call("POST", `/payments/${id}/capture`, { body: { amount: 100 } });
-    const heard =
-      "SELECT FROM simulator.book JOIN operations o USING (reference) WHERE transaction_id = $1 AND o.id = 2";
-    await eventually(async () => (await query(heard, [id])).length === 1, "the order for the capture");
+    await ordered(app, id);
     return { method: "PATCH", path: `/payments/${id}/operations/2`, body: { pending: false }, as: byKey(shop) };
   },
 };
@@ -666,6 +668,7 @@ describe("a repeat while the first runs", () => {
     await eventually(async () => (await rowsOf(key)).length === 1, "the first's effect");
     const second = send(ready, key, second_url);
     assert.equal(await Promise.race([first, second, sleep(300)]), undefined, "nobody is answered before the card is");
+    await ordered(app, id);
     advance(61);
     const answers = await Promise.all([first, second]);
     assert.equal((await settled(id)).operations.length, 1);
@@ -855,6 +858,7 @@ describe("a process lost after the effect, before its answer was kept: the repea
     await withhold(key);
     const repeat = send(ready, key, other.url);
     assert.equal(await Promise.race([repeat, sleep(300)]), undefined);
+    await ordered(app, id);
     advance(61);
     const answers = await Promise.all([first, repeat]);
     for (const answer of answers) assert.deepEqual([answer.status, answer.body.state], [200, "new"]);

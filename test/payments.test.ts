@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { audit } from "../src/audit.ts";
 import { repair } from "../src/services/repair.ts";
 import { askAgainAt } from "../src/storage/transactions.ts";
-import { type Client, eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { type Client, eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { Receiver } from "./support/receiver.ts";
 
 let app: TestApp;
@@ -260,7 +260,7 @@ describe("authorizing", () => {
   test("delayed: pending for a minute of the application's clock, then approved", async () => {
     const id = await create();
     await shop.call("POST", `/payments/${id}/authorize`, { body: { amount: 700, card: card("1000000000000099") } });
-    await new Promise((done) => setTimeout(done, 300));
+    await ordered(app, id);
     const pending = await shop.call("GET", `/payments/${id}`);
     assert.deepEqual([pending.body.state, operations(pending.body)], ["pending", ["authorize 700 pending"]]);
     app.advance(61);
@@ -462,6 +462,7 @@ describe("aborting", () => {
   test("stops a capture that has had no effect yet", async () => {
     const id = await create();
     await shop.call("POST", `/payments/${id}/authorize`, { body: { amount: 1000, card: card("1000000000000099") } });
+    await ordered(app, id);
     app.advance(61);
     await eventually(async () => (await shop.call("GET", `/payments/${id}`)).body.state === "new");
     const { headers } = await shop.call("POST", `/payments/${id}/capture`, { body: { amount: 1000 } });

@@ -23,7 +23,7 @@ import { type Services, system } from "../src/services/services.ts";
 import { leave, registerProcess, slot_count } from "../src/storage/leases.ts";
 import { abandonedOperations } from "../src/storage/transactions.ts";
 import { startLeases } from "../src/work/leases.ts";
-import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { putAway } from "./support/kept.ts";
 import { testDatabase } from "./support/postgres.ts";
 
@@ -442,6 +442,7 @@ describe("what happens while the acquirer thinks", () => {
     }
     await eventually(async () => (await operations(id)).length === 3, "the void");
     assert.deepEqual(await operations(id), ["session 40003", "authorize pending", "cancel 20000"]);
+    await ordered(app, id);
     app.advance(61);
     await settled(id);
     const [told] = await query<{ body: string }>(

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { audit } from "../src/audit.ts";
 import { unlimited } from "../src/domain/plans.ts";
 import { endpointsOf } from "../src/resources/endpoints.ts";
-import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { coolpay, end } from "./support/program.ts";
 
 let app: TestApp;
@@ -61,6 +61,7 @@ test("an auto-capture of what was under way waits until the account is resumed",
   assert.equal(begun.status, 202, begun.text);
   assert.equal((await accounts("suspend", String(held.id))).code, 0);
   app.services.directory.forget();
+  await ordered(app, made.body.id);
   app.advance(120);
   const told = async () => (await held.call("GET", path)).body;
   const authorized = await eventually(async () => {
@@ -71,6 +72,7 @@ test("an auto-capture of what was under way waits until the account is resumed",
   assert.equal((await accounts("resume", String(held.id))).code, 0);
   app.services.directory.forget();
   await eventually(async () => (await told()).operations.length === 2, "the capture's begin");
+  await ordered(app, made.body.id);
   app.advance(120);
   await eventually(async () => (await told()).balance === 700, "the capture");
 });

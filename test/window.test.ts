@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { newMemoryKey } from "../src/services/seal.ts";
 import { setSuspended } from "../src/services/suspension.ts";
 import { forgetWindowSessions } from "../src/storage/window-sessions.ts";
-import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
+import { eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { linker, urls } from "./support/links.ts";
 import { follow, submit, typed, visit } from "./support/shopper.ts";
 
@@ -343,6 +343,7 @@ describe("at most one authorization", () => {
       fetch(`${waiting.url}/state`).then((answer) => answer.json() as Promise<{ readonly state: string }>);
     assert.deepEqual(await state(), { state: "waiting" });
     assert.match((await visit(url)).text, /One moment/, "another tab waits too");
+    await ordered(app, (await read()).id);
     app.advance(61);
     await eventually(async () => (await state()).state === "moved");
     assert.match((await visit(waiting.url)).text, /Thank you/);

@@ -185,3 +185,14 @@ export async function eventually<T>(ask: () => Promise<T | undefined | false | n
     await new Promise((done) => setTimeout(done, 25));
   }
 }
+
+/** Until the simulated acquirer has every order that this transaction waits for: only then does time run for them. */
+export const ordered = ({ services }: Pick<TestApp, "services">, transaction_id: number): Promise<boolean> =>
+  eventually(async () => {
+    const { rows } = await services.pool.query(
+      `SELECT FROM operations o LEFT JOIN simulator.book b USING (reference)
+       WHERE o.transaction_id = $1 AND o.pending AND b.reference IS NULL`,
+      [transaction_id],
+    );
+    return rows.length === 0;
+  }, "the acquirer's hearing of an order");
