@@ -209,6 +209,7 @@ describe("the order never arrives", () => {
           extras: {},
           return_url: null,
           method: null,
+          addresses: [],
         },
         AbortSignal.timeout(5_000),
       );

@@ -142,6 +142,37 @@ describe("another provider", () => {
     );
   });
 
+  test("of a wallet tells the shop the addresses that its link asks for, the callback and the audit trail too", async () => {
+    const receiver = await new Receiver().start();
+    try {
+      const { provider, read, id } = await atProvider({ shipping_address_selection: true, callback_url: receiver.url });
+      assert.match(provider.text, /Ship to Test Shopper/);
+      assert.doesNotMatch(provider.text, /Invoice to/);
+      await submit(provider, { answer: "approve" });
+      const { shipping_address, invoice_address } = await read();
+      assert.equal(invoice_address, null);
+      const { name, zip_code, country_code, vat_no } = shipping_address;
+      assert.deepEqual([name, zip_code, country_code, vat_no], ["Test Shopper", "5000", "DNK", null]);
+      const told = await eventually(async () => receiver.received[0]);
+      assert.deepEqual(JSON.parse(told.raw).shipping_address, shipping_address);
+      const { body } = await shop.owner("GET", `/activity?target_type=Payment&target_id=${id}`);
+      const trail = body.find(({ action }: { action: string }) => action === "session");
+      assert.deepEqual(trail.changes.shipping_address_city, [null, "Odense C"]);
+    } finally {
+      await receiver.stop();
+    }
+  });
+
+  test("that knows no addresses, or declines, leaves them as they are", async () => {
+    const both = { invoice_address_selection: true, shipping_address_selection: true };
+    const own = { invoice_address: { name: "Ida Holm" } };
+    const made = await linked({ payment_methods: "mobilepay", ...both }, own);
+    const way = await follow(await visit(made.url), /payment-method\/mobilepay$/);
+    await submit(await follow(way, /simulator\/provider/), { answer: "decline" });
+    const declined = await made.read();
+    assert.deepEqual([declined.invoice_address.name, declined.shipping_address], ["Ida Holm", null]);
+  });
+
   test("declines: the shopper chooses again, and pays by card", async () => {
     const { provider, read } = await atProvider();
     const declined = await submit(provider, { answer: "decline" });

@@ -45,6 +45,26 @@ describe("a link", () => {
     assert.match(again.text, /already paid/);
   });
 
+  test("whose payment the shop has cancelled says that, to who paid and to everybody", async () => {
+    const { url, id } = await linked();
+    const paid = await submit(await visit(url), typed("1000000000000008"), /\/pay$/);
+    await shop.call("POST", `/payments/${id}/cancel?synchronized`);
+    for (const page of [await visit(url), await visit(paid.url)]) {
+      assert.equal(page.status, 200);
+      assert.match(page.text, /The shop has cancelled this/);
+      assert.doesNotMatch(page.text, /paid/i);
+    }
+  });
+
+  test("has a title that says what the page is about", async () => {
+    const { url } = await linked();
+    const title = ({ html }: { readonly html: string }) => /<title>(.*)<\/title>/.exec(html)?.[1];
+    const page = await visit(url);
+    assert.equal(title(page), "Pay by card - Kop og Kande");
+    assert.equal(title(await follow(page, /cancel-payment/)), "Do you want to cancel? - Kop og Kande");
+    assert.equal(title(await visit(new URL("/favicon.ico", url).href)), "This page does not exist - CoolPay");
+  });
+
   test("a declined card keeps the form but not the CVD, and another card pays", async () => {
     const { url, read } = await linked();
     const declined = await submit(await visit(url), typed("1000000000000016"), /\/pay$/);
@@ -306,6 +326,16 @@ describe("at most one authorization", () => {
     assert.match(back.text, /Thank you|already paid/);
     const { operations } = await read();
     assert.equal(operations.filter((o: Operation) => o.qp_status_code === "20000").length, 1);
+  });
+
+  test("a form that was sent before tries no card, and says that nothing was charged", async () => {
+    const { url, read } = await linked();
+    const page = await visit(url);
+    await submit(page, typed("1000000000000016"), /\/pay$/);
+    const again = await submit(page, typed("1000000000000008"), /\/pay$/);
+    assert.match(again.text, /Nothing was charged\. Please try again\./);
+    assert.equal((await read()).operations.length, 1);
+    assert.match((await submit(again, typed("1000000000000008"), /\/pay$/)).text, /Thank you/);
   });
 
   test("a challenge answered twice, or never", async () => {

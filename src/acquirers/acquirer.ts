@@ -2,6 +2,7 @@
 // class, no access to storage. What it cannot do it leaves out, and the API says so.
 
 import type { Card } from "../domain/card.ts";
+import type { AddressesGiven, AddressName } from "../domain/transaction.ts";
 
 /** One operation, as the acquirer is asked to perform it. */
 export type Order = {
@@ -25,11 +26,18 @@ export type Order = {
   readonly return_url: string | null;
   /** Of a session: the payment method that the shopper chose (`mobilepay`), where an acquirer has several. */
   readonly method: string | null;
+  /** Of a session: what the shop wants to know of the shopper. Wallets can ask her; others have no addresses. */
+  readonly addresses: readonly AddressName[];
 };
 
 /** Three outcomes, never two: an answer that did not arrive is not a no. */
 export type Outcome =
-  | (Answer & { readonly kind: "approved"; readonly authorization: string | null })
+  | (Answer & {
+      readonly kind: "approved";
+      readonly authorization: string | null;
+      /** Those that the order asked for and the shopper let be given. */
+      readonly addresses?: AddressesGiven;
+    })
   | (Answer & { readonly kind: "rejected" })
   /** `waiting`: the acquirer said that it is still working (or waits for the shopper); otherwise nothing was heard. */
   | { readonly kind: "unknown"; readonly reason: string; readonly waiting?: boolean; readonly data?: Data };

@@ -30,6 +30,8 @@ export type OperationOptions = {
   readonly return_url?: string;
   /** Of a session: the payment method that the shopper chose, as in `payment_methods`. */
   readonly method?: string;
+  /** Of a session: what the provider shall ask the shopper for. */
+  readonly addresses?: readonly AddressName[];
   /** What the acquirer calls the subscription's authorization that a recurring payment builds on. */
   readonly authorization?: string;
   /** A cancel that takes back what this earlier operation was approved for, too late; it cancels nothing else. */
@@ -83,6 +85,15 @@ export type Derived = {
 };
 
 export type Address = Readonly<Record<string, string | null>>;
+
+/** All members of an address, in their order. */
+export const address_members = [
+  ...["name", "att", "street", "city", "zip_code", "region", "country_code", "vat_no", "company_name", "house_number"],
+  ...["house_extension", "phone_number", "mobile_number", "email"],
+] as const;
+
+export type AddressName = "invoice_address" | "shipping_address";
+export type AddressesGiven = { readonly [name in AddressName]?: Address };
 
 /** Everything that is shown but never searched. */
 export type Body = {

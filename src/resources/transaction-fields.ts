@@ -15,7 +15,7 @@ import {
 import { messages } from "../api/input.ts";
 import { isGroup } from "../api/params.ts";
 import { Refused } from "../domain/refusal.ts";
-import type { Address, Body } from "../domain/transaction.ts";
+import { type Address, address_members, type Body } from "../domain/transaction.ts";
 import { patchTransaction } from "../services/payments.ts";
 import { type Kind, keyOf, shown } from "./kinds.ts";
 
@@ -45,22 +45,6 @@ type Details = {
   readonly description?: string;
 };
 
-const address_members = [
-  "name",
-  "att",
-  "street",
-  "city",
-  "zip_code",
-  "region",
-  "country_code",
-  "vat_no",
-  "company_name",
-  "house_number",
-  "house_extension",
-  "phone_number",
-  "mobile_number",
-  "email",
-] as const;
 const shipping_members = ["method", "company", "amount", "vat_rate", "tracking_number", "tracking_url"] as const;
 
 /** All members, in their order; those that were not given are null. */

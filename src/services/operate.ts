@@ -12,6 +12,7 @@ import { closedByErasure } from "../domain/erasure.ts";
 import { nothing_suspicious, suspicions } from "../domain/fraud-rules.ts";
 import { notFound, Refused, unless } from "../domain/refusal.ts";
 import {
+  address_members,
   authorizationOf,
   decide,
   derive,
@@ -194,6 +195,7 @@ export async function orderOf(
     extras: operation.options.extras ?? {},
     return_url: operation.options.return_url ?? null,
     method: operation.options.method ?? null,
+    addresses: operation.options.addresses ?? [],
   };
 }
 
@@ -247,7 +249,7 @@ async function trySettle(
   const at = services.clock.now();
   const done = finished(operation, outcome, at);
   const replaced = before.operations.map((o) => (o.id === operation.id ? done : o));
-  const after = revised(before, replaced, at);
+  const after = withAddresses(revised(before, replaced, at), done, outcome);
   if (outcome.kind === "unknown") {
     // The acquirer still works on it: only what it said so far (where to send the shopper) is written.
     return (await services.commit({ transaction: after, operations: [done] })) === "done" ? after : null;
@@ -293,6 +295,21 @@ async function trySettle(
 
   await perform(services, { transaction: next, operation: capture }, null);
   return (await loadTransaction(services.pool, next)) ?? next;
+}
+
+// As long as the API takes them.
+const address_max = 255;
+
+/** With the addresses that the shopper let the provider give, of those it was asked for. What was erased takes none in again. */
+function withAddresses(transaction: Transaction, { options }: Operation, outcome: Outcome): Transaction {
+  const given = (outcome.kind === "approved" && outcome.addresses) || {};
+  const wanted = transaction.retented_at === null ? (options.addresses ?? []) : [];
+  const taken = wanted.flatMap((name) => {
+    const { [name]: address } = given;
+    if (address === undefined) return [];
+    return [[name, Object.fromEntries(address_members.map((m) => [m, address[m]?.slice(0, address_max) ?? null]))]];
+  });
+  return { ...transaction, body: { ...transaction.body, ...Object.fromEntries(taken) } };
 }
 
 type Dates = { before: Transaction; after: Transaction; done: Operation; captures_at: Date | null };

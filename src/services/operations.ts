@@ -17,7 +17,7 @@ import {
   type TransactionType,
 } from "../domain/transaction.ts";
 import type { ActivityRow, CallbackRow } from "../storage/rows.ts";
-import { activity } from "./activity.ts";
+import { activity, differences } from "./activity.ts";
 import { ulid } from "./ids.ts";
 import { type Actor, type Services, system } from "./services.ts";
 
@@ -206,8 +206,15 @@ export function operationActivity(
       operation: [null, operation.id],
       operation_amount: [null, operation.amount],
       operation_status_code: [null, operation.status_code],
-      ...(before.body.fee !== after.body.fee && { fee: [before.body.fee, after.body.fee] as const }),
+      ...differences(learnt(before), learnt(after)),
     },
     at,
   });
 }
+
+/** What an operation may change of a transaction beside its totals. */
+const learnt = ({ body: { fee, invoice_address, shipping_address } }: Transaction) => ({
+  fee,
+  invoice_address,
+  shipping_address,
+});

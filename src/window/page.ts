@@ -9,7 +9,7 @@ import type { Rendered } from "../services/template-page.ts";
 import type { Branding } from "./branding.ts";
 import { scriptTag } from "./scripts.ts";
 import { standard_templates } from "./standard.ts";
-import { completed, harmless, modelFor } from "./uploaded.ts";
+import { completed, harmless, modelFor, wordsOf } from "./uploaded.ts";
 
 export type Answer = {
   readonly status: number;
@@ -79,7 +79,8 @@ type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"
 
 /** What stands around a page's body. */
 export function document(page: About, body: string, is_uploaded: boolean): string {
-  const { branding, title, session_id, layout, leave, leave_after_s = 0, refresh_s, preview, scripts = [] } = page;
+  const { branding, session_id, layout, leave, leave_after_s = 0, refresh_s, preview, scripts = [] } = page;
+  const title = is_uploaded ? page.title : headed(body, page.title);
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.
   const base = is_uploaded ? '<base href="/">\n' : "";
@@ -114,6 +115,12 @@ ${body}
 </body>
 </html>
 `;
+}
+
+/** What a page is about comes first, for who hears its title or looks for a tab (WCAG 2.2, 2.4.2). */
+function headed(body: string, title: string): string {
+  const heading = wordsOf(/<h1>(.*?)<\/h1>/.exec(body)?.[1] ?? "");
+  return [heading, title].filter((part) => part !== "").join(" - ");
 }
 
 type Shown = Pick<Page, "framed" | "origins" | "session_id" | "preview"> & {

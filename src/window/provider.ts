@@ -2,15 +2,14 @@
 // never does. What became of it is asked of the provider, as of any operation whose answer is not known.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Operation } from "../domain/transaction.ts";
-import { pendingOperation } from "../domain/transaction.ts";
+import { type AddressName, type Operation, pendingOperation } from "../domain/transaction.ts";
 import { pay, sessionSource } from "../services/paying.ts";
 import { repair } from "../services/repair.ts";
 import type { Services } from "../services/services.ts";
 import { changeSession } from "../services/window-sessions.ts";
 import { callbackUrlOf, optionsOf } from "./attempt.ts";
 import { methodsOf } from "./model.ts";
-import { actingFor, again, keyOf, type Visit } from "./visit.ts";
+import { actingFor, again, keyOf, type Terms, type Visit } from "./visit.ts";
 
 const patience_ms = 10_000;
 
@@ -51,6 +50,7 @@ export async function providerSession(
     options: {
       ...optionsOf(visit),
       ...(Object.keys(person).length > 0 && { extras: person }),
+      ...(addressesWanted(terms).length > 0 && { addresses: addressesWanted(terms) }),
       return_url,
       method,
     },
@@ -62,6 +62,11 @@ export async function providerSession(
   const now = (await again(services, visit)).transaction;
   return now.operations.find(({ id }) => id === begun.operation.id) ?? begun.operation;
 }
+
+const addressesWanted = (terms: Terms): AddressName[] => [
+  ...(terms.invoice_address_selection ? (["invoice_address"] as const) : []),
+  ...(terms.shipping_address_selection ? (["shipping_address"] as const) : []),
+];
 
 /** Asks the provider what became of a session that is still open, and answers how things stand then. */
 export async function askProvider(services: Services, visit: Visit): Promise<Visit> {

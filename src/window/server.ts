@@ -134,8 +134,9 @@ export function createWindow(options: Options): FastifyInstance {
     if (session === null) return plain(request, 410, "session_expired");
     const visit = await visitOf(services, session, shopperOf(request));
     if (visit !== null) return go(visit);
-    const is_paid = (await transactionIn(services, session))?.accepted === true;
-    return is_paid ? plain(request, 200, "already_paid") : plain(request, 404, "link_unknown");
+    const { accepted = false, cancelled = false } = (await transactionIn(services, session)) ?? {};
+    if (!accepted) return plain(request, 404, "link_unknown");
+    return plain(request, 200, cancelled ? "cancelled_by_shop" : "already_paid");
   }
 
   const step =

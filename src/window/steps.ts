@@ -86,7 +86,6 @@ async function shown(services: Services, visit: Visit, next: Next | null, entere
         more: { "brand_choice?": next.problems.some(({ field }) => field === "brand") },
       });
     case "sent_before":
-      return form(services, now, { error: "try_again", entered });
     case "fee_added":
     case "declined":
       return form(services, now, { error: next.kind, entered });

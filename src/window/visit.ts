@@ -29,6 +29,9 @@ export type Terms = Link & {
   readonly framed: boolean;
   readonly moto: boolean;
   readonly customer_email: string | null;
+  /** Null: not said, and of what is no payment undefined. */
+  readonly invoice_address_selection?: boolean | null;
+  readonly shipping_address_selection?: boolean | null;
 };
 
 /** Who asks, as far as the request tells. */
@@ -45,6 +48,7 @@ export type Visit = {
 /** Why a visit cannot go on, as the pages name it. */
 export type Obstacle =
   | "already_paid"
+  | "cancelled_by_shop"
   | "deadline"
   | "link_unknown"
   | "not_available"
@@ -74,6 +78,7 @@ export const again = async (services: Services, visit: Visit): Promise<Visit> =>
 /** What stands in the way of paying, first things first; null: nothing. */
 export function obstacleOf({ clock }: Pick<Services, "clock">, visit: Visit): Obstacle | null {
   const { transaction, session, account } = visit;
+  if (transaction.cancelled) return "cancelled_by_shop";
   if (transaction.accepted) return "already_paid";
   // What is under way at an acquirer decides first.
   const pending = pendingOperation(transaction.operations);

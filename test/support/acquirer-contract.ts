@@ -40,6 +40,7 @@ export const newOrder = (more: Partial<Order> = {}): Order => {
     extras: {},
     return_url: null,
     method: null,
+    addresses: [],
     ...more,
   };
 };

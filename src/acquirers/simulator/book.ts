@@ -4,10 +4,11 @@
 // so each such order takes the next `step`: of two that saw the same book, the index lets one in and the other looks again.
 
 import type pg from "pg";
+import type { AddressName } from "../../domain/transaction.ts";
 import { coalesce } from "../../storage/coalesce.ts";
 import { isUniqueViolation } from "../../storage/errors.ts";
 import type { Order, Verb } from "../acquirer.ts";
-import { type Authorization, decide, follows, scenarioOf } from "./scenarios.ts";
+import { type Authorization, decide, follows, knowsAddresses, scenarioOf } from "./scenarios.ts";
 
 export type Entry = {
   readonly reference: string;
@@ -21,6 +22,8 @@ export type Entry = {
   readonly answer_at: Date;
   /** Of a session that waits for its page: where the shopper comes back to. */
   readonly return_url: string | null;
+  /** Of a session: what the shop wants to know of the shopper. */
+  readonly addresses: readonly AddressName[];
 };
 
 export type Arrival = { readonly verb: Verb; readonly order: Order; readonly at: Date };
@@ -36,7 +39,7 @@ export type Book = {
 };
 
 const shown = `reference, verb, "authorization", outcome, status_code, acquirer_status_code, acquirer_status_msg, answer_at,
-  return_url`;
+  return_url, addresses`;
 const columns = `${shown}, transaction, step, amount, currency, scenario, received_at, method`;
 
 // Each time another process has put an order on the same authorization first.
@@ -162,7 +165,8 @@ async function authorizations(pool: pg.Pool, arrivals: readonly Arrival[]): Prom
 function ordered({ verb, order, at }: Arrival) {
   const { reference, transaction, authorization, amount, currency, method } = order;
   const return_url = verb === "session" ? order.return_url : null;
-  const asked = { reference, verb, transaction, authorization, amount, currency, return_url, method };
+  const addresses = knowsAddresses(method) ? order.addresses : [];
+  const asked = { reference, verb, transaction, authorization, amount, currency, return_url, method, addresses };
   return { ...asked, scenario: "none", received_at: at };
 }
 

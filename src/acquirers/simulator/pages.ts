@@ -2,10 +2,12 @@
 // Secure method and its challenge. They know nothing but the simulator's own books, where no live transaction ever stands,
 // and nothing of HTTP servers: whoever listens hands each request over.
 
+import type { AddressName } from "../../domain/transaction.ts";
 import { type Authentication, answer, answerable_ms, find, giveTime, open } from "./authentications.ts";
 import { challenge_path, message_version, method_path } from "./directory-server.ts";
 import { assets, type Html, html, type Page, page, price, redirect, sentOn } from "./html.ts";
 import { packed, unpacked } from "./messages.ts";
+import { shopper_addresses } from "./scenarios.ts";
 import { answerSession, providerPath, type Session, sessionOf } from "./sessions.ts";
 import type { Simulated } from "./simulator.ts";
 
@@ -194,12 +196,14 @@ async function answeredSession({ pool, at }: Parts, reference: string, wish: str
   return session === null ? nothing_here : redirect(session.return_url);
 }
 
-function askedSession({ reference, method, amount, currency, return_url }: Session): Page {
+function askedSession({ reference, method, amount, currency, return_url, addresses }: Session): Page {
   return page({
     title: "Test provider: approve the payment?",
     main: html`<dl>
 <dt>Method</dt><dd>${method ?? "Not named"}</dd>
 <dt>Amount</dt><dd>${price(amount, currency)}</dd>
+${addresses.includes("invoice_address") ? html`<dt>Invoice to</dt><dd>${inWords("invoice_address")}</dd>` : null}
+${addresses.includes("shipping_address") ? html`<dt>Ship to</dt><dd>${inWords("shipping_address")}</dd>` : null}
 </dl>
 <form method="post" action="${providerPath(reference)}">
 <button class="first" name="answer" value="approve">Approve</button>
@@ -208,6 +212,12 @@ function askedSession({ reference, method, amount, currency, return_url }: Sessi
 </form>`,
     leads_to: return_url,
   });
+}
+
+/** What the shop will be told, in one line. */
+function inWords(name: AddressName): string {
+  const { att, street, house_number, zip_code, city, ...rest } = shopper_addresses[name];
+  return [rest.name, att, `${street} ${house_number}`, `${zip_code} ${city}`].filter((part) => part).join(", ");
 }
 
 const session_words: Readonly<Record<string, string>> = {

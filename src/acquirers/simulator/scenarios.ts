@@ -2,6 +2,7 @@
 // about the authorization. No clock and no storage here.
 
 import { type Scenario, testCard } from "../../domain/test-cards.ts";
+import type { AddressesGiven } from "../../domain/transaction.ts";
 import type { Order, Verb } from "../acquirer.ts";
 
 export type Decision = {
@@ -66,6 +67,32 @@ const session_wishes: Readonly<Record<string, Decision>> = {
     acquirer_status_code: "20200",
     acquirer_status_msg: "Waiting",
     delay_ms: 0,
+  },
+};
+
+/** Wallets know where their shopper lives. */
+export const knowsAddresses = (method: string | null): boolean => /^(mobilepay|paypal|vipps|vmp)\b/.test(method ?? "");
+
+/** The simulated shopper's. */
+export const shopper_addresses: Required<AddressesGiven> = {
+  invoice_address: {
+    name: "Test Shopper",
+    street: "Testvej",
+    house_number: "12",
+    city: "Aarhus C",
+    zip_code: "8000",
+    country_code: "DNK",
+    email: "shopper@example.com",
+    mobile_number: "+4500000000",
+  },
+  shipping_address: {
+    name: "Test Shopper",
+    att: "Parcel shop",
+    street: "Pakkevej",
+    house_number: "3",
+    city: "Odense C",
+    zip_code: "5000",
+    country_code: "DNK",
   },
 };
 

@@ -1,6 +1,7 @@
 // Sessions that wait for a shopper on the provider's page: what the page shows of them, and the shopper's one answer.
 
 import type pg from "pg";
+import type { AddressName } from "../../domain/transaction.ts";
 import { shopper_answers } from "./scenarios.ts";
 
 export type Session = {
@@ -12,6 +13,7 @@ export type Session = {
   /** `refused`: the shop ended it. */
   readonly outcome: "received" | "approved" | "rejected" | "waiting" | "refused";
   readonly return_url: string;
+  readonly addresses: readonly AddressName[];
 };
 
 export type ShopperAnswer = keyof typeof shopper_answers;
@@ -26,7 +28,7 @@ export async function sessionOf(pool: pg.Pool, reference: string): Promise<Sessi
   if (!reference_form.test(reference)) return null;
   const { rows } = await pool.query<Session>({
     name: "session_of",
-    text: `SELECT reference, method, amount, currency, outcome, return_url FROM simulator.book
+    text: `SELECT reference, method, amount, currency, outcome, return_url, addresses FROM simulator.book
       WHERE reference = $1 AND verb = 'session' AND return_url IS NOT NULL`,
     values: [reference],
   });

@@ -14,6 +14,7 @@ import type pg from "pg";
 import type { Acquirer, Found, Order, Outcome, Verb } from "../acquirer.ts";
 import { type Arrival, type Entry, openBook } from "./book.ts";
 import { heard, unheard } from "./heard.ts";
+import { shopper_addresses } from "./scenarios.ts";
 import { providerPath } from "./sessions.ts";
 
 /** Where everything simulated is: its own connections, the application's clock, and who shows its pages. */
@@ -117,5 +118,7 @@ function outcomeOf(entry: Entry, { now, data }: { readonly now: Date; readonly d
   if (outcome !== "approved") return { kind: "rejected", ...answer };
   // A renewed authorization keeps its name; everything else is named as it was ordered.
   const authorization = verb === "renew" ? entry.authorization : reference;
-  return { kind: "approved", authorization, ...answer };
+  const given = entry.addresses.map((name) => [name, shopper_addresses[name]]);
+  const addresses = given.length > 0 && { addresses: Object.fromEntries(given) };
+  return { kind: "approved", authorization, ...answer, ...addresses };
 }
