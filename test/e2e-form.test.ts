@@ -2,52 +2,24 @@
 // And what a page weighs and takes.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { eventually, startApp, type TestAccount, type TestApp } from "./support/app.ts";
-import { newShopper, startBrowser, type Watched } from "./support/browser.ts";
+import type { Page } from "playwright-core";
+import { eventually } from "./support/app.ts";
+import { app, newcomer, shopper, web } from "./support/end-to-end.ts";
 import { linker } from "./support/links.ts";
 import { cards, pay, payButton, text, typeCard } from "./support/scenes.ts";
-import { openWebShop, type WebShop } from "./support/web-shop.ts";
 
-let app: TestApp;
-let browser: Browser;
-let web: WebShop;
-let shop: TestAccount;
-let anybody: Watched;
-
-const newcomer = (options: BrowserContextOptions = {}): Promise<Watched> =>
-  newShopper(browser, { origins: [app.app.addresses.window_url, web.origin], ...options });
-
-before(async () => {
-  browser = await startBrowser();
-  [app, web] = await Promise.all([startApp(), openWebShop()]);
-  [shop, anybody] = await Promise.all([app.newAccount(), newcomer()]);
-});
-after(async () => {
-  await browser?.close();
-  await web?.close();
-  await app?.stop();
-});
+const shop = await app.newAccount();
 
 const linked = (link: object = {}, made: object = {}) => linker(shop)({ ...web.urls, ...link }, made);
 
-/** Opens a link in a browser whose pages must do nothing wrong: with options in one of her own, else in the one of all. */
-async function at(
-  url: string,
-  does: (page: Page, watched: Watched) => Promise<void>,
-  options?: BrowserContextOptions,
-): Promise<void> {
-  const watched = options === undefined ? anybody : await newcomer(options);
-  try {
-    await watched.page.goto(url);
-    await does(watched.page, watched);
-    watched.blameless();
-  } finally {
-    if (watched !== anybody) await watched.close();
-  }
-}
+/** Opens a link, as `shopper` does. */
+const at = (url: string, ...[does, options]: Parameters<typeof shopper>): Promise<void> =>
+  shopper(async (page, watched) => {
+    await page.goto(url);
+    await does(page, watched);
+  }, options);
 
 const caret = (page: Page) => page.evaluate("document.activeElement.selectionStart");
 const fits = async (page: Page, width: number): Promise<void> =>

@@ -3,41 +3,26 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Browser } from "playwright-core";
-import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
-import { axe, newShopper, startBrowser, type Watched } from "./support/browser.ts";
+import type { TestAccount } from "./support/app.ts";
+import { axe, type Watched } from "./support/browser.ts";
+import { app, newcomer, web } from "./support/end-to-end.ts";
 import { newShop, play, type SceneName, scenes } from "./support/scenes.ts";
-import { openWebShop, type WebShop } from "./support/web-shop.ts";
 
-let app: TestApp;
-let browser: Browser;
-let web: WebShop;
-let shop: TestAccount;
 const counted = { pages: 0, frames: 0, rules: 0, applied: 0, unsure: new Set<string>() };
-
-before(async () => {
-  browser = await startBrowser();
-  [app, web] = await Promise.all([startApp(), openWebShop()]);
-});
-after(async () => {
+after(() =>
   console.log(
     `axe: ${counted.pages} pages, ${counted.frames} frames among them, ${counted.rules} rules each and none disabled, ` +
       `${counted.applied} times one applied, 0 violations; not sure of: ${[...counted.unsure].join(", ") || "nothing"}`,
-  );
-  await browser?.close();
-  await web?.close();
-  await app?.stop();
-});
-
-const shopper = (options = {}) =>
-  newShopper(browser, { origins: [app.app.addresses.window_url, web.origin], ...options });
+  ),
+);
 
 describe("axe finds nothing on", () => {
   const languages = ["en", "da"] as const;
+  let shop: TestAccount;
   let shoppers: Watched[];
   before(async () => {
     shop = await newShop(app);
-    shoppers = await Promise.all(languages.map((locale) => shopper({ locale })));
+    shoppers = await Promise.all(languages.map((locale) => newcomer({ locale })));
   });
   after(() => Promise.all(shoppers.map(({ close }) => close())));
 

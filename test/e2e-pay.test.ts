@@ -1,51 +1,31 @@
 // Shoppers pay in a real browser: by keyboard alone, without script, with 3-D Secure, inside a shop's page, in two tabs.
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser, BrowserContextOptions, Frame, FrameLocator, Page } from "playwright-core";
+import { describe, test } from "node:test";
+import type { Frame, FrameLocator, Page } from "playwright-core";
 import { reportsSince } from "../src/storage/csp-reports.ts";
-import { startApp, type TestAccount, type TestApp } from "./support/app.ts";
-import { newShopper, startBrowser, type Watched } from "./support/browser.ts";
+import { app, shopper, web } from "./support/end-to-end.ts";
 import { type Folder, linker } from "./support/links.ts";
-import { cards, challengeFrame, expires, home, newShop, pay, payButton, text, typeCard } from "./support/scenes.ts";
-import { openWebShop, type WebShop } from "./support/web-shop.ts";
+import {
+  cards,
+  challengeFrame,
+  declinedBefore,
+  expires,
+  home,
+  newShop,
+  pay,
+  payButton,
+  text,
+  typeCard,
+} from "./support/scenes.ts";
 
-let app: TestApp;
-let browser: Browser;
-let web: WebShop;
-let shop: TestAccount;
-let anybody: Watched;
-
-const newcomer = (options: BrowserContextOptions = {}): Promise<Watched> =>
-  newShopper(browser, { origins: [app.app.addresses.window_url, web.origin], ...options });
-
-before(async () => {
-  browser = await startBrowser();
-  [app, web] = await Promise.all([startApp(), openWebShop()]);
-  [shop, anybody] = await Promise.all([newShop(app), newcomer()]);
-});
-after(async () => {
-  await browser?.close();
-  await web?.close();
-  await app?.stop();
-});
+const shop = await newShop(app);
 
 type Operation = Readonly<Record<string, unknown>>;
 
 /** With the shop's own pages to come back to. */
 const linked = (link: object = {}, made: object = {}, folder: Folder = "payments") =>
   linker(shop)({ ...web.urls, ...link }, made, folder);
-
-/** In a browser whose pages must do nothing wrong: with options in one of her own, else in the one of all. */
-async function shopper(does: (page: Page, watched: Watched) => Promise<void>, options?: BrowserContextOptions) {
-  const watched = options === undefined ? anybody : await newcomer(options);
-  try {
-    await does(watched.page, watched);
-    watched.blameless();
-  } finally {
-    if (watched !== anybody) await watched.close();
-  }
-}
 
 const codes = ({ operations }: { operations: readonly Operation[] }) => operations.map((o) => o.qp_status_code);
 
@@ -120,6 +100,23 @@ describe("a card payment", () => {
       await payButton(page).click();
       await page.waitForURL(web.urls.continue_url);
       assert.deepEqual(codes(await read()), ["40000", "20000"]);
+    }));
+
+  test("after many declines, by keyboard: the browser proves some work and the shopper types the CVD once more", () =>
+    shopper(async (page) => {
+      const own = await newShop(app);
+      const { url, read, id } = await linker(own)(web.urls);
+      await declinedBefore(app, { account_id: own.id, id }, 6);
+      app.advance(10);
+      await page.goto(url);
+      await pay(page);
+      assert.equal((await focused(page)).name, "error-summary");
+      assert.match(await text(page, "#error-summary"), /no machine is trying out cards/);
+      assert.equal((await read()).operations.length, 0);
+      await page.fill("#cvd", "208");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(web.urls.continue_url);
+      assert.deepEqual(codes(await read()), ["20000"]);
     }));
 
   test("two clicks on Pay are one authorization, and the way back says that it is paid", () =>
@@ -230,23 +227,27 @@ describe("inside a page of the shop", () => {
     }));
 
   test("in a sandbox that forbids it, inside", () =>
-    shopper(async (page, watched) => {
-      const { url, read } = await linked({ framed: true });
-      await page.goto(web.framing(url, "allow-same-origin allow-scripts allow-forms"));
-      await typeIn(page.frameLocator("iframe"));
-      await eventuallyAt(page, web.urls.continue_url);
-      assert.match(page.url(), /\/checkout/);
-      assert.deepEqual(codes(await read()), ["20000"]);
-      watched.forgive(/sandbox/);
-    }));
+    shopper(
+      async (page) => {
+        const { url, read } = await linked({ framed: true });
+        await page.goto(web.framing(url, "allow-same-origin allow-scripts allow-forms"));
+        await typeIn(page.frameLocator("iframe"));
+        await eventuallyAt(page, web.urls.continue_url);
+        assert.match(page.url(), /\/checkout/);
+        assert.deepEqual(codes(await read()), ["20000"]);
+      },
+      { forgives: /sandbox/ },
+    ));
 
   test("a link that is not for frames stays empty there", () =>
-    shopper(async (page, watched) => {
-      const { url } = await linked();
-      await page.goto(web.framing(url));
-      assert.equal(await page.frameLocator("iframe").locator("#card-form").count(), 0);
-      watched.forgive(/frame-ancestors/);
-    }));
+    shopper(
+      async (page) => {
+        const { url } = await linked();
+        await page.goto(web.framing(url));
+        assert.equal(await page.frameLocator("iframe").locator("#card-form").count(), 0);
+      },
+      { forgives: /frame-ancestors/ },
+    ));
 
   async function eventuallyAt(page: Page, url: string): Promise<Frame> {
     const there = () => page.frames().find((frame) => frame.url() === url);

@@ -169,11 +169,35 @@ async function otherThings(call: Client): Promise<Record<string, number>> {
 
 // What is declared.
 
-function operationsOf({ paths, components }: Json): Operation[] {
-  const checks = (schema: Json) => {
-    const compiled = Schema.Compile({ ...schema, components });
-    return (body: unknown) => compiled.Check(body);
+/** By the schema with all that it names: versions declare most of it alike, and compiling takes its time. */
+const compiled = new Map<string, (body: unknown) => boolean>();
+
+function checkOf(schema: Json): (body: unknown) => boolean {
+  const text = JSON.stringify(schema);
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
+  const validator = Schema.Compile(schema);
+  const check = (body: unknown): boolean => validator.Check(body);
+  compiled.set(text, check);
+  return check;
+}
+
+/** The shapes that a schema names, and those that they name. */
+function componentsIn(schema: Json, { schemas }: Json): Json {
+  const named: Record<string, Json> = {};
+  const look = (at: Json): void => {
+    for (const [, name = ""] of JSON.stringify(at).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
+      if (Object.hasOwn(named, name)) continue;
+      named[name] = schemas[name];
+      look(schemas[name]);
+    }
   };
+  look(schema);
+  return { schemas: named };
+}
+
+function operationsOf({ paths, components }: Json): Operation[] {
+  const checks = (schema: Json) => checkOf({ ...schema, components: componentsIn(schema, components) });
   const found = (value: Json): Json => (value.$ref ? components.responses[value.$ref.split("/").at(-1)] : value);
   return Object.entries<Json>(paths).flatMap(([path, methods]) =>
     Object.entries<Json>(methods).map(([method, { parameters, requestBody, responses, "x-scope": scope }]) => ({

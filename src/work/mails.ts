@@ -1,7 +1,6 @@
 // Sends the outbox of mail by SMTP (RFC 5321). One process at a time does: whoever holds the first slot's lease. An answer
 // has three outcomes: taken, refused for good, or unknown, and then it is sent again under the same Message-ID.
 
-import { createTransport } from "nodemailer";
 import { each } from "../services/each.ts";
 import { openMail } from "../services/mails.ts";
 import type { Services } from "../services/services.ts";
@@ -85,23 +84,26 @@ function sender(
   services: Services,
   { host, port, secure, starttls, login, from }: Smtp,
 ): (mail: MailRow) => Promise<Outcome> {
-  const transport = createTransport({
-    host,
-    port,
-    secure,
-    requireTLS: starttls && !secure,
-    ...(login === null ? {} : { auth: { user: login.user, pass: login.password } }),
-    connectionTimeout: connect_timeout_ms,
-    greetingTimeout: answer_timeout_ms,
-    socketTimeout: answer_timeout_ms,
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  // Loaded where there is mail: every process would pay for it at its start.
+  const transport = import("nodemailer").then(({ createTransport }) =>
+    createTransport({
+      host,
+      port,
+      secure,
+      requireTLS: starttls && !secure,
+      ...(login === null ? {} : { auth: { user: login.user, pass: login.password } }),
+      connectionTimeout: connect_timeout_ms,
+      greetingTimeout: answer_timeout_ms,
+      socketTimeout: answer_timeout_ms,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }),
+  );
   const domain = from.address.split("@")[1] ?? host;
   return async (mail) => {
     try {
       const { subject, text } = openMail(services, mail);
-      await transport.sendMail({
+      await (await transport).sendMail({
         from,
         // As objects: nothing in an address is read as a list of addresses.
         to: { name: "", address: mail.recipient },

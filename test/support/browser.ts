@@ -89,21 +89,27 @@ export type Watched = {
   readonly requests: readonly string[];
   /** Fails for what pages did, since it was asked last, that no page may do. */
   readonly blameless: () => void;
-  /** What a test makes happen on purpose. */
-  readonly forgive: (what: RegExp) => void;
   readonly close: () => Promise<void>;
+};
+
+export type ShopperOptions = BrowserContextOptions & {
+  /** What a test makes happen on purpose. The browser may tell of it late. */
+  readonly forgives?: RegExp;
 };
 
 /** A shopper with a browser of her own; `origins`: whom it may ask for something. */
 export async function newShopper(
   browser: Browser,
-  { origins, ...options }: BrowserContextOptions & { readonly origins: readonly string[] },
+  { origins, forgives, ...options }: ShopperOptions & { readonly origins: readonly string[] },
 ): Promise<Watched> {
   const context = await browser.newContext({ locale: "en-GB", reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(patience_ms);
   const requests: string[] = [];
-  let complaints: string[] = [];
-  await context.exposeBinding("policyBroken", (_source, what: string) => void complaints.push(`policy: ${what}`));
+  const complaints: string[] = [];
+  const complain = (what: string): void => {
+    if (forgives?.test(what) !== true) complaints.push(what);
+  };
+  await context.exposeBinding("policyBroken", (_source, what: string) => complain(`policy: ${what}`));
   await context.addInitScript(
     `document.addEventListener("securitypolicyviolation", (event) =>
        policyBroken([event.documentURI, event.effectiveDirective, event.blockedURI, event.sourceFile, event.sample].join(" ")))`,
@@ -113,23 +119,19 @@ export async function newShopper(
     const url = request.url();
     requests.push(url);
     if (request.isNavigationRequest()) documents.add(url);
-    if (!/^(data|about|blob):/.test(url) && !origins.includes(new URL(url).origin)) complaints.push(`asked ${url}`);
+    if (!/^(data|about|blob):/.test(url) && !origins.includes(new URL(url).origin)) complain(`asked ${url}`);
   });
   context.on("console", (message) => {
     const { url } = message.location();
     // A page whose status says that it is an error page.
     const is_status = message.text().startsWith("Failed to load resource") && documents.has(url);
-    if (["error", "warning"].includes(message.type()) && !is_status)
-      complaints.push(`console: ${message.text()} ${url}`);
+    if (["error", "warning"].includes(message.type()) && !is_status) complain(`console: ${message.text()} ${url}`);
   });
-  context.on("weberror", (error) => complaints.push(`script: ${error.error()}`));
+  context.on("weberror", (error) => complain(`script: ${error.error()}`));
   return {
     page: await context.newPage(),
     requests,
     blameless: () => assert.deepEqual(complaints.splice(0), []),
-    forgive: (what) => {
-      complaints = complaints.filter((complaint) => !what.test(complaint));
-    },
     close: () => context.close(),
   };
 }

@@ -2,6 +2,9 @@
 // `npm run screenshots` takes pictures of.
 
 import type { Page } from "playwright-core";
+import type { Operation } from "../../src/domain/transaction.ts";
+import { attemptEnded } from "../../src/services/card-testing.ts";
+import { find } from "../../src/services/payments.ts";
 import type { TestAccount, TestApp } from "./app.ts";
 import { type Folder, type Linked, linker } from "./links.ts";
 import type { WebShop } from "./web-shop.ts";
@@ -125,6 +128,18 @@ export const scenes = {
     await opened({ ...stage, shop: await newShop(stage.app) });
     await pay(stage.page, { number: cards.declined });
   },
+  // A card of another link was declined so often from here that the next try has to wait, or is made dear.
+  "form, wait a moment": (stage) => guarded(stage, 5),
+  "form, proof of work": (stage) => guarded(stage, 6),
+  "form, too many attempts": async (stage) => {
+    const shop = await newShop(stage.app);
+    const { id } = await opened({ ...stage, shop });
+    const card = { number: cards.declined, expiration: expires(), cvd: "208" };
+    for (let declines = 0; declines < 5; declines += 1)
+      await shop.call("POST", `/payments/${id}/authorize?synchronized`, { body: { amount: 24_900, card } });
+    await stage.page.reload();
+    await pay(stage.page);
+  },
   subscription: (stage) => opened(stage, { kind: "subscriptions" }),
   card: (stage) => opened(stage, { kind: "cards" }),
   payout: (stage) => opened(stage, { kind: "payouts" }),
@@ -192,6 +207,29 @@ export const scenes = {
 export type SceneName = keyof typeof scenes;
 
 export const play = (name: SceneName, stage: Stage): Promise<unknown> => scenes[name](stage);
+
+/** In a shop of its own, where this address was declined so often: the next try meets the guard. */
+async function guarded(stage: Stage, declines: number): Promise<void> {
+  const shop = await newShop(stage.app);
+  const made = await opened({ ...stage, shop });
+  await declinedBefore(stage.app, { account_id: shop.id, id: made.id }, declines);
+  await pay(stage.page);
+}
+
+// Where the browser is.
+const here = "127.0.0.1";
+
+/** As the window counts them: cards that were declined from here, on other links of the account. */
+export async function declinedBefore(
+  { services }: TestApp,
+  { account_id, id }: { readonly account_id: number; readonly id: number },
+  declines: number,
+): Promise<void> {
+  const transaction = await find(services, { account_id, type: "Payment", id });
+  const declined = { type: "authorize", pending: false, status_code: "40000" } as Operation;
+  for (let count = 0; count < declines; count += 1)
+    await attemptEnded(services, { transaction, address: here, card_number: cards.declined }, declined);
+}
 
 /** Sends the form past the script, as a browser without one would. */
 async function post(page: Page, fields: Readonly<Record<string, string>>): Promise<void> {
