@@ -17,8 +17,21 @@ type Writing = {
   readonly style: "decimal" | "currency";
 };
 
+// Making one takes longer than all that it then writes.
+const formats = new Map<string, Intl.NumberFormat>();
+const formats_max = 1_000;
+
 function written(amount: number, { currency, language, style }: Writing): string {
   const digits = shownDecimals(amount, currency);
+  const key = `${style} ${currency} ${language} ${digits}`;
+  const known = formats.get(key);
+  if (known === undefined && formats.size >= formats_max) formats.clear();
+  const format = known ?? formatOf({ currency, language, style }, digits);
+  formats.set(key, format);
+  return format.format(Number(decimal(amount, currency)));
+}
+
+function formatOf({ currency, language, style }: Writing, digits: number): Intl.NumberFormat {
   // What Intl does not know is written as in English; without a second choice it would be as on the server.
   const languages = /^[a-z]{2}$/i.test(language) ? [language, "en"] : ["en"];
   return new Intl.NumberFormat(languages, {
@@ -28,7 +41,7 @@ function written(amount: number, { currency, language, style }: Writing): string
     maximumFractionDigits: digits,
     // Some languages have digits of their own, which a bank statement would not show.
     numberingSystem: "latn",
-  }).format(Number(decimal(amount, currency)));
+  });
 }
 
 /** Krónur have two decimals here, but nobody writes them, unless there is something in them after all. */

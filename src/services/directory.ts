@@ -19,6 +19,7 @@ import {
   userById,
 } from "../storage/directory.ts";
 import { fraudRulesetsOf } from "../storage/fraud-rulesets.ts";
+import { hasLogo } from "../storage/logos.ts";
 import { sessionByToken } from "../storage/sessions.ts";
 import { limiter } from "./limited.ts";
 import type { Seal } from "./seal.ts";
@@ -55,6 +56,8 @@ export type Directory = {
   readonly hashPassword: (password: string) => Promise<string>;
   /** Does this stored hash belong to this password? */
   readonly verifyPassword: (hash: string, password: string) => Promise<boolean>;
+  /** Has the payment window one of this account to show? */
+  readonly hasLogo: (account_id: number) => Promise<boolean>;
   /** After a change made here: ask again at once. */
   readonly forget: () => void;
 };
@@ -92,6 +95,7 @@ export function createDirectory({ pool, seal, now, password_cost = owasp_cost }:
   const rulesets = remembering(
     (account_id: number): Promise<readonly FraudRuleset[]> => fraudRulesetsOf(pool, account_id),
   );
+  const logos = remembering((account_id: number) => hasLogo(pool, { account_id, type: "payment_window" }));
   const passwords = passwordProofs(password_cost);
 
   return {
@@ -118,10 +122,11 @@ export function createDirectory({ pool, seal, now, password_cost = owasp_cost }:
       return keys;
     },
     fraudRulesets: rulesets.get,
+    hasLogo: logos.get,
     hashPassword: (password) => passwords.hash(password),
     verifyPassword: (hash, password) => passwords.check(hash, password),
     forget() {
-      for (const cache of [keys, accounts, users, sessions, memberships, members, rulesets]) cache.clear();
+      for (const cache of [keys, accounts, users, sessions, memberships, members, rulesets, logos]) cache.clear();
     },
   };
 }

@@ -6,10 +6,10 @@ import { Refused } from "../domain/refusal.ts";
 import { writeActivity } from "../storage/activity.ts";
 import type { Db } from "../storage/directory.ts";
 import { lockAccount } from "../storage/directory.ts";
-import { deleteLogo, hasLogo, type LogoKey, readLogo, writeLogo } from "../storage/logos.ts";
+import { deleteLogo, type LogoKey, readLogo, writeLogo } from "../storage/logos.ts";
 import { activity, differences } from "./activity.ts";
 import { described } from "./brandings.ts";
-import { inOneCommit } from "./changing.ts";
+import { changing } from "./changing.ts";
 import type { Actor, Services } from "./services.ts";
 
 // It is loaded with every payment window.
@@ -18,10 +18,6 @@ export const logo_bytes_max = 524_288;
 const mobilepay_size = 250;
 
 const target = (account_id: number) => ({ type: "Account", id: account_id });
-
-/** Is there one for the payment window? */
-export const showsLogo = ({ pool }: Services, account_id: number): Promise<boolean> =>
-  hasLogo(pool, { account_id, type: "payment_window" });
 
 const noLogo = (): Refused => new Refused("not_found", null, { message: "Not found: No logo" });
 
@@ -60,7 +56,7 @@ async function note(
 export async function putLogo(services: Services, actor: Actor, key: LogoKey, bytes: Buffer): Promise<number> {
   const why = complaint(key.type, bytes);
   if (why !== null) throw new Refused("validation", { file: [why] });
-  return inOneCommit(services, actor, {
+  return changing(services, actor, {
     work: async (db) => {
       await lockAccount(db, key.account_id);
       const before = await readLogo(db, key);
@@ -73,7 +69,7 @@ export async function putLogo(services: Services, actor: Actor, key: LogoKey, by
 }
 
 export const removeLogo = (services: Services, actor: Actor, key: LogoKey): Promise<number> =>
-  inOneCommit(services, actor, {
+  changing(services, actor, {
     work: async (db) => {
       await lockAccount(db, key.account_id);
       const before = await readLogo(db, key);

@@ -36,22 +36,24 @@ export const termsOf = ({ body, currency, order_id, link_token }: Transaction): 
     .update(JSON.stringify([body.link, currency, order_id, link_token]))
     .digest("hex");
 
-export async function openSession(
-  { pool, clock }: Services,
+/** Not stored yet. */
+export function newSession(
+  { clock }: Pick<Services, "clock">,
   transaction: Transaction,
   language: string,
-): Promise<WindowSession> {
+): WindowSession {
   const { bucket, account_id, type, id } = transaction;
   const created_at = clock.now();
-  const session: WindowSession = {
+  return {
     ...{ bucket, id: bucketToken(bucket), account_id, type, transaction_id: id, terms: termsOf(transaction), language },
     ...{ method: null, fee: null, attempts: 0, held: null, held_until: null, authentication: null },
     created_at,
     expires_at: new Date(created_at.getTime() + session_ms),
   };
-  await insertWindowSession(pool, session);
-  return session;
 }
+
+export const storeSession = ({ pool }: Pick<Services, "pool">, session: WindowSession): Promise<void> =>
+  insertWindowSession(pool, session);
 
 /** What a link leads to; null where there is no such link (any more). */
 export async function transactionLinked(

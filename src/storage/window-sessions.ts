@@ -41,12 +41,13 @@ type Key = Pick<WindowSession, "bucket" | "id">;
 const columns = `bucket, id, account_id, type, transaction_id, terms, language, method, fee, attempts, held, held_until,
   authentication, created_at, expires_at`;
 
+/** Not waited for until it is on the disk: what a crash of the database takes with it, the shopper opens again. */
 export async function insertWindowSession(pool: pg.Pool, session: WindowSession): Promise<void> {
   const { bucket, id, account_id, type, transaction_id, terms, language, created_at, expires_at } = session;
   await pool.query({
     name: "insert_window_session",
     text: `INSERT INTO window_sessions (bucket, id, account_id, type, transaction_id, terms, language, created_at, expires_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'`,
     values: [bucket, id, account_id, type, transaction_id, terms, language, created_at, expires_at],
   });
 }

@@ -119,7 +119,8 @@ ${body}
 
 /** What a page is about comes first, for who hears its title or looks for a tab (WCAG 2.2, 2.4.2). */
 function headed(body: string, title: string): string {
-  const heading = wordsOf(/<h1>(.*?)<\/h1>/.exec(body)?.[1] ?? "");
+  const [, after = ""] = body.split("<h1>", 2);
+  const heading = wordsOf(after.split("</h1>", 1)[0] ?? "");
   return [heading, title].filter((part) => part !== "").join(" - ");
 }
 

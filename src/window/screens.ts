@@ -3,7 +3,6 @@
 
 import { type Operation, pendingOperation } from "../domain/transaction.ts";
 import { workAhead } from "../services/card-testing.ts";
-import { showsLogo } from "../services/logos.ts";
 import type { Services } from "../services/services.ts";
 import { heldCard } from "../services/window-sessions.ts";
 import { brandingFor } from "./branding.ts";
@@ -35,13 +34,16 @@ type Screen = Pick<Page, "name"> &
 /** One of a visit's pages, in its branding and language. */
 export async function screen(services: Services, visit: Visit, shown: Screen): Promise<Answer> {
   const { account, terms, transaction, session } = visit;
-  const branding = await brandingFor(services, {
-    account,
-    ids: [terms.branding_id, transaction.body.branding_id, account.settings.default_branding_id],
-    config: terms.branding_config,
-    language: session.language,
-  });
-  const model = modelOf(services, visit, await showsLogo(services, account.id));
+  const [branding, has_logo] = await Promise.all([
+    brandingFor(services, {
+      account,
+      ids: [terms.branding_id, transaction.body.branding_id, account.settings.default_branding_id],
+      config: terms.branding_config,
+      language: session.language,
+    }),
+    services.directory.hasLogo(account.id),
+  ]);
+  const model = modelOf(services, visit, has_logo);
   const { title } = branding.config;
   return answerWith(services, {
     status: 200,

@@ -15,7 +15,13 @@ import { findLogo } from "../services/logos.ts";
 import { networkOf } from "../services/network.ts";
 import { folders } from "../services/present.ts";
 import type { Services } from "../services/services.ts";
-import { findSession, openSession, transactionIn, transactionLinked } from "../services/window-sessions.ts";
+import {
+  findSession,
+  newSession,
+  storeSession,
+  transactionIn,
+  transactionLinked,
+} from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
 import { demoPage } from "./demo.ts";
 import { type CallApi, formPosted } from "./form-post.ts";
@@ -119,9 +125,12 @@ export function createWindow(options: Options): FastifyInstance {
     if (transaction === null) return plain(request, 404, "link_unknown");
     openings.failed(network);
     const link_language = languageNamed(String(transaction.body.link?.language ?? "en"));
-    const session = await openSession(services, transaction, link_language);
+    const session = newSession(services, transaction, link_language);
     const visit = await visiting(services, { session, transaction, shopper: shopperOf(request) });
-    return visit === null ? plain(request, 404, "link_unknown") : here(services, visit);
+    if (visit === null) return plain(request, 404, "link_unknown");
+    // Nobody can ask with it before the page is sent.
+    const [page] = await Promise.all([here(services, visit), storeSession(services, session)]);
+    return page;
   }
 
   for (const [type, folder] of Object.entries(folders) as [TransactionType, string][])
