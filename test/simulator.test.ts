@@ -275,7 +275,7 @@ describe("the simulator", () => {
     test("shows what is paid and with what, without inline script or style", async () => {
       const page = await shown("GET", (await waiting({ amount: 24_900 })).reference);
       assert.equal(page.status, 200);
-      assert.match(page.html, /<dd>mobilepay<\/dd>/);
+      assert.match(page.html, /<dd>MobilePay<\/dd>/);
       assert.match(page.html, /249\.00 DKK/);
       assert.match(page.html, /Test mode: no money moves/);
       assert.ok(!/ style=| on\w+=|<style|<script>/.test(page.html));

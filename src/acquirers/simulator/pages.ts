@@ -2,6 +2,7 @@
 // Secure method and its challenge. They know nothing but the simulator's own books, where no live transaction ever stands,
 // and nothing of HTTP servers: whoever listens hands each request over.
 
+import { niceName } from "../../domain/payment-methods.ts";
 import type { AddressName } from "../../domain/transaction.ts";
 import { type Authentication, answer, answerable_ms, find, giveTime, open } from "./authentications.ts";
 import { challenge_path, message_version, method_path } from "./directory-server.ts";
@@ -200,7 +201,7 @@ function askedSession({ reference, method, amount, currency, return_url, address
   return page({
     title: "Test provider: approve the payment?",
     main: html`<dl>
-<dt>Method</dt><dd>${method ?? "Not named"}</dd>
+<dt>Method</dt><dd>${method === null ? "Not named" : niceName(method)}</dd>
 <dt>Amount</dt><dd>${price(amount, currency)}</dd>
 ${addresses.includes("invoice_address") ? html`<dt>Invoice to</dt><dd>${inWords("invoice_address")}</dd>` : null}
 ${addresses.includes("shipping_address") ? html`<dt>Ship to</dt><dd>${inWords("shipping_address")}</dd>` : null}
