@@ -26,6 +26,8 @@ const pictures: Readonly<Record<string, Picture>> = {
   "fee-desktop": { scene: "form with fee, name and 3-D Secure", screen: desktop },
   "declined-phone": { scene: "form, declined", screen: phone },
   "wrong-phone": { scene: "form, wrong when left", screen: phone },
+  "too-many-attempts-phone": { scene: "form, too many attempts", screen: phone },
+  "work-danish-phone": { scene: "form, proof of work", screen: phone, language: "da" },
   "two-brands-phone": { scene: "form, two brands", screen: phone },
   "test-cards-phone": { scene: "form, test cards", screen: phone },
   "selector-danish-phone": { scene: "selector", screen: phone, language: "da" },

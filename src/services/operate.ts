@@ -302,9 +302,9 @@ const address_max = 255;
 
 /** With the addresses that the shopper let the provider give, of those it was asked for. What was erased takes none in again. */
 function withAddresses(transaction: Transaction, { options }: Operation, outcome: Outcome): Transaction {
-  const given = (outcome.kind === "approved" && outcome.addresses) || {};
-  const wanted = transaction.retented_at === null ? (options.addresses ?? []) : [];
-  const taken = wanted.flatMap((name) => {
+  const given = outcome.kind === "approved" ? outcome.addresses : undefined;
+  if (given === undefined || transaction.retented_at !== null) return transaction;
+  const taken = (options.addresses ?? []).flatMap((name) => {
     const { [name]: address } = given;
     if (address === undefined) return [];
     return [[name, Object.fromEntries(address_members.map((m) => [m, address[m]?.slice(0, address_max) ?? null]))]];

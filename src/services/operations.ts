@@ -206,15 +206,17 @@ export function operationActivity(
       operation: [null, operation.id],
       operation_amount: [null, operation.amount],
       operation_status_code: [null, operation.status_code],
-      ...differences(learnt(before), learnt(after)),
+      ...bodyChanges(before, after),
     },
     at,
   });
 }
 
-/** What an operation may change of a transaction beside its totals. */
-const learnt = ({ body: { fee, invoice_address, shipping_address } }: Transaction) => ({
-  fee,
-  invoice_address,
-  shipping_address,
-});
+// What an operation may change of a transaction beside its totals.
+const learnt = ["fee", "invoice_address", "shipping_address"] as const;
+
+function bodyChanges(before: Transaction, after: Transaction) {
+  const names = learnt.filter((name) => before.body[name] !== after.body[name]);
+  const of = ({ body }: Transaction) => Object.fromEntries(names.map((name) => [name, body[name]]));
+  return names.length === 0 ? {} : differences(of(before), of(after));
+}

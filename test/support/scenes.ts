@@ -134,11 +134,12 @@ export const scenes = {
   "form, too many attempts": async (stage) => {
     const shop = await newShop(stage.app);
     const { id } = await opened({ ...stage, shop });
-    const card = { number: cards.declined, expiration: expires(), cvd: "208" };
+    const card = { number: cards.declined, expiration: "3112", cvd: "208" };
     for (let declines = 0; declines < 5; declines += 1)
       await shop.call("POST", `/payments/${id}/authorize?synchronized`, { body: { amount: 24_900, card } });
     await stage.page.reload();
     await pay(stage.page);
+    await stage.page.waitForSelector("#error-summary");
   },
   subscription: (stage) => opened(stage, { kind: "subscriptions" }),
   card: (stage) => opened(stage, { kind: "cards" }),
@@ -214,6 +215,7 @@ async function guarded(stage: Stage, declines: number): Promise<void> {
   const made = await opened({ ...stage, shop });
   await declinedBefore(stage.app, { account_id: shop.id, id: made.id }, declines);
   await pay(stage.page);
+  await stage.page.waitForSelector("#error-summary");
 }
 
 // Where the browser is.
