@@ -46,7 +46,7 @@ export function newSession(
   const created_at = clock.now();
   return {
     ...{ bucket, id: bucketToken(bucket), account_id, type, transaction_id: id, terms: termsOf(transaction), language },
-    ...{ method: null, fee: null, attempts: 0, held: null, held_until: null, authentication: null },
+    ...{ method: null, fee: null, attempts: 0, held: null, held_until: null, authentication: null, busy: false },
     created_at,
     expires_at: new Date(created_at.getTime() + session_ms),
   };

@@ -32,6 +32,8 @@ export type WindowSession = {
   readonly held: Buffer | null;
   readonly held_until: Date | null;
   readonly authentication: Authentication | null;
+  /** Something was being done in it at that moment: what else is said of it may be half of a step. */
+  readonly busy: boolean;
   readonly created_at: Date;
   readonly expires_at: Date;
 };
@@ -39,7 +41,7 @@ export type WindowSession = {
 type Key = Pick<WindowSession, "bucket" | "id">;
 
 const columns = `bucket, id, account_id, type, transaction_id, terms, language, method, fee, attempts, held, held_until,
-  authentication, created_at, expires_at`;
+  authentication, coalesce(busy_until > now(), false) AS busy, created_at, expires_at`;
 
 /** Not waited for until it is on the disk: what a crash of the database takes with it, the shopper opens again. */
 export async function insertWindowSession(pool: pg.Pool, session: WindowSession): Promise<void> {

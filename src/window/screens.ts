@@ -70,11 +70,13 @@ export type Told = {
 /** Where the session is now. */
 export async function here(services: Services, visit: Visit, told: Told = {}): Promise<Answer> {
   const { session, transaction } = visit;
+  const pending = pendingOperation(transaction.operations);
+  // What is stored may be half of a step: an authentication that is over, and no authorization begun yet.
+  if (session.busy) return waiting(services, visit, pending);
   const obstacle = obstacleOf(services, visit);
   if (obstacle === "already_paid" && session.attempts > 0) return success(services, visit);
   if (obstacle !== null) return obstacleScreen(services, visit, obstacle);
 
-  const pending = pendingOperation(transaction.operations);
   if (pending !== undefined && (pending.type !== "session" || isOwn(visit, pending)))
     return waiting(services, visit, pending);
   const authenticating = session.authentication !== null && heldCard(services, session) !== null;
@@ -160,18 +162,18 @@ export const errorScreen = (services: Services, visit: Visit, error: string, sta
 // The shopper who has no script asks again by herself, or the page does for her.
 const refresh_s = 5;
 
-function waiting(services: Services, visit: Visit, operation: Operation): Promise<Answer> {
+function waiting(services: Services, visit: Visit, operation: Operation | undefined): Promise<Answer> {
   const { session, terms } = visit;
   // Who only waits for herself at a provider may go another way; what an acquirer works on is not to be left.
-  const may_leave = operation.type === "session";
+  const may_leave = operation?.type === "session" && !session.busy;
   return screen(services, visit, {
     name: "waiting",
     refresh_s,
     data: { polls: "" },
     model: {
       autorefresh_to: `/${session.id}`,
-      selected_payment_method: operation.options.method ?? "creditcard",
-      redirect_url: operation.data.redirect_url ?? "",
+      selected_payment_method: operation?.options.method ?? "creditcard",
+      redirect_url: operation?.data.redirect_url ?? "",
       "show_cancel?": may_leave && terms.cancel_url !== null,
       "undo_payment_method?": may_leave,
       alternative_payment_methods: [],

@@ -199,7 +199,10 @@ const told_errors: readonly string[] = [
 
 async function hereStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
   const error = text(queryOf(request), "error");
-  if (!told_errors.includes(error) || obstacleOf(services, visit) !== null) return here(services, visit);
+  const pending = pendingOperation(visit.transaction.operations);
+  // Of an attempt before the one that is under way.
+  const is_stale = visit.session.busy || (pending !== undefined && pending.type !== "session");
+  if (!told_errors.includes(error) || is_stale || obstacleOf(services, visit) !== null) return here(services, visit);
   if (error === "unable_to_complete") return errorScreen(services, visit, error);
   if (error === "three_d_secure_failed") return errorScreen(services, visit, authenticationError(services, visit));
   return here(services, visit, { error });
@@ -227,7 +230,9 @@ async function stateStep(services: Services, visit: Visit): Promise<Answer> {
   const why = isUnauthenticated(last) ? "three_d_secure_failed" : "declined";
   const error = isDeclined(last) && session.method === null ? `?error=${why}` : "";
   const answer =
-    open && waits ? { state: "waiting" } : { state: "moved", location: `/${session.id}${open ? error : ""}` };
+    session.busy || (open && waits)
+      ? { state: "waiting" }
+      : { state: "moved", location: `/${session.id}${open ? error : ""}` };
   return {
     status: 200,
     headers: { "Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store" },
