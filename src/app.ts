@@ -16,6 +16,7 @@ import { notYet as managerNotYet } from "./manager/server.ts";
 import { countAlarms, countDropped, createMetrics, metricsServer } from "./metrics.ts";
 import { callbackBody, spokenVersion } from "./resources/callback-body.ts";
 import { endpointsOf } from "./resources/endpoints.ts";
+import { detailsOf } from "./resources/transaction-fields.ts";
 import { attemptBook } from "./services/card-testing-alarm.ts";
 import { movableClock } from "./services/clock.ts";
 import { createDirectory, type PasswordCost } from "./services/directory.ts";
@@ -185,6 +186,7 @@ async function assemble(options: Options, parts: Parts): Promise<App> {
     trust_proxy: config.trust_proxy,
     simulatorPages: simulatorPages(simulated),
     callApi: callsOf(api),
+    detailsOf,
     demoKey: config.demo ? async () => (await demoKeys(services))[0] ?? null : null,
     log: (line) => {
       metrics.observe({ ...line, route: line.route === null ? null : `window ${line.route}` });

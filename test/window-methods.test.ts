@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { parseQuery } from "../src/api/body.ts";
 import { acquirer_names } from "../src/domain/acquirers.ts";
 import { methodsOf } from "../src/domain/fees.ts";
 import { formChecksum } from "../src/domain/form.ts";
@@ -108,6 +109,16 @@ describe("a fee", () => {
     assert.deepEqual([payment.fee, payment.operations[0].amount], [361, 25_261]);
   });
 
+  test("is not taken of a form that did not show it: of two clicks the browser shows the second's page", async () => {
+    for (const link of [{}, { payment_methods: "3d-visa" }]) {
+      const { url, read } = await linked({ auto_fee: true, ...link });
+      const page = await visit(url);
+      for (let clicks = 0; clicks < 2; clicks++)
+        assert.match((await pays(page, "1000000000000008", { cvd: "840" })).text, /adds a fee/);
+      assert.deepEqual((await read()).operations, []);
+    }
+  });
+
   test("is not asked of cards that are protected from it", async () => {
     const { url, read } = await linked({ auto_fee: true });
     assert.match((await pays(await visit(url), "1000000000000008", { cvd: "208" })).text, /Thank you/);
@@ -190,6 +201,18 @@ describe("another provider", () => {
         ["authorize", "20000"],
       ],
     );
+  });
+
+  test("declines after a challenge that was left: that is told, and the bank is not asked again", async () => {
+    const methods = "3d-mastercard, visa, mobilepay";
+    const made = await linked({ payment_methods: methods });
+    const challenge = await submit(await pays(await visit(made.url), "1000010000000007"), {}, /3ds-auth$/);
+    assert.match(challenge.html, /3ds_challenge_form/);
+    const sid = /data-session="([^"]+)"/.exec(challenge.html)?.[1];
+    const way = await visit(new URL(`/${sid}/payment-method/mobilepay`, made.url).href);
+    const back = await submit(await follow(way, /simulator\/provider/), { answer: "decline" });
+    assert.match(back.text, /could not be completed/);
+    assert.doesNotMatch(back.html, /3ds_challenge_form/);
   });
 
   test("whom the shopper never comes back from: what she approved there is found", async () => {
@@ -370,14 +393,17 @@ describe("the shop's own Form", () => {
     };
   }
 
-  const nested = (fields: Fields): Record<string, unknown> => {
-    const { "variables[cart]": cart, ...plain } = fields;
-    return cart === undefined ? plain : { ...plain, variables: { cart } };
-  };
   const signed = (fields: Fields, key = api_key): Fields => ({
     ...fields,
-    checksum: formChecksum(nested(fields), key),
+    checksum: formChecksum(parseQuery(new URLSearchParams(fields).toString()), key),
   });
+  const line = (item_name: string, item_price: string): Fields =>
+    Object.fromEntries(
+      Object.entries({ qty: "1", item_no: "1", item_name, item_price, vat_rate: "0.25" }).map(([name, value]) => [
+        `basket[0][${name}]`,
+        value,
+      ]),
+    );
   const post = (fields: Fields, path = "/"): Promise<Page> =>
     visit(new URL(path, app.app.addresses.window_url).href, { method: "POST", body: new URLSearchParams(fields) });
 
@@ -406,6 +432,34 @@ describe("the shop's own Form", () => {
       found.map((one: { operations: Operation[] }) => one.operations.map(({ amount }) => amount)),
       [[2000]],
     );
+  });
+
+  test("gives the order that is posted again what the form now says of it, and leaves what it does not name", async () => {
+    const fields = fieldsOf({ "variables[cart]": "one", "invoice_address[name]": "Ann", ...line("Cup", "1250") });
+    await post(signed(fields));
+    const { "invoice_address[name]": _, ...named } = fields;
+    const more = { amount: "9900", "variables[cart]": "two", text_on_statement: "New" };
+    const again = { ...named, ...more, ...line("Sofa", "9900") };
+    const page = await post(signed(again));
+    assert.match(page.text, /Sofa/);
+    assert.doesNotMatch(page.text, /Cup/);
+    const [{ variables, basket, invoice_address, text_on_statement }] = (
+      await shop.call("GET", `/payments?order_id=${fields.order_id}`)
+    ).body;
+    assert.deepEqual(
+      [variables, basket[0].item_name, basket[0].item_price, invoice_address.name, text_on_statement],
+      [{ cart: "two" }, "Sofa", 9900, "Ann", "New"],
+    );
+  });
+
+  test("says that the shop has cancelled an order, also where its link is gone", async () => {
+    const fields = fieldsOf();
+    await pays(await post(signed(fields)), "1000000000000008");
+    const [{ id }] = (await shop.call("GET", `/payments?order_id=${fields.order_id}`)).body;
+    await shop.call("POST", `/payments/${id}/cancel?synchronized`);
+    assert.match((await post(signed(fields))).text, /The shop has cancelled this/);
+    await shop.call("DELETE", `/payments/${id}/link`);
+    assert.match((await post(signed(fields))).text, /The shop has cancelled this/);
   });
 
   test("a subscription, at /framed, with a deadline", async () => {

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { newMemoryKey } from "../src/services/seal.ts";
 import { setSuspended } from "../src/services/suspension.ts";
+import { findSession, inTurn } from "../src/services/window-sessions.ts";
 import { forgetWindowSessions } from "../src/storage/window-sessions.ts";
 import { eventually, ordered, startApp, type TestAccount, type TestApp } from "./support/app.ts";
 import { linker, urls } from "./support/links.ts";
@@ -23,6 +24,9 @@ before(async () => {
   linked = linker(shop);
 });
 after(() => app.stop());
+
+const stateOf = (home: string) =>
+  fetch(`${home}/state`).then((answer) => answer.json() as Promise<{ readonly state: string }>);
 
 describe("a link", () => {
   test("is opened, paid and then says so", async () => {
@@ -359,9 +363,43 @@ describe("at most one authorization", () => {
     const left = await submit(await submit(open, typed("1000000000000008"), /\/pay$/), {}, /3ds-auth$/);
     assert.match(left.html, /3ds_challenge_form/);
     app.advance(16 * 60);
-    const form = await visit(new URL(`/${open.forms[0]?.fields.session_id ?? ""}`, never.url).href);
+    const home = new URL(`/${open.forms[0]?.fields.session_id ?? ""}`, never.url).href;
+    assert.equal((await stateOf(home)).state, "moved", "the page that waits for the bank goes on");
+    const form = await visit(home);
+    assert.match(form.text, /Nothing was charged\. Please try again\./);
     assert.match(form.text, /Card number/, "the card is typed again");
     assert.deepEqual((await never.read()).operations, []);
+  });
+
+  test("in the middle of a step nothing is told of the attempt before", async () => {
+    const { url } = await linked();
+    const declined = await submit(await visit(url), typed("1000000000000016"), /\/pay$/);
+    const id = declined.forms[0]?.fields.session_id ?? "";
+    const home = new URL(`/${id}`, url).href;
+    const session = await findSession(app.services, id);
+    assert.ok(session);
+    await inTurn(app.services, session, async () => {
+      assert.deepEqual(await stateOf(home), { state: "waiting" });
+      for (const address of [home, `${home}?error=declined`, `${home}?error=three_d_secure_failed`])
+        assert.match((await visit(address)).text, /One moment/, address);
+    });
+    assert.deepEqual(await stateOf(home), { state: "moved", location: `/${id}?error=declined` });
+  });
+
+  test("a decline is told on whatever page comes next, until there is another attempt", async () => {
+    const { url } = await linked();
+    const page = await visit(url);
+    const clicks = [1, 2].map(() => submit(page, typed("1000000000000016"), /\/pay$/));
+    for (const seen of await Promise.all(clicks)) assert.match(seen.text, /The card was declined/);
+    const home = new URL(`/${page.forms[0]?.fields.session_id}`, url).href;
+    assert.match((await visit(home)).text, /The card was declined/);
+    assert.doesNotMatch((await visit(url)).text, /declined/, "who opens the link anew begins anew");
+  });
+
+  test("what is wrong with a card is told to both of two clicks", async () => {
+    const page = await visit((await linked()).url);
+    const clicks = [1, 2].map(() => submit(page, typed("1000000000000009"), /\/pay$/));
+    for (const seen of await Promise.all(clicks)) assert.match(seen.text, /a digit is wrong or missing/);
   });
 
   test("a delayed answer is waited for on a page of its own", async () => {
@@ -369,8 +407,7 @@ describe("at most one authorization", () => {
     const waiting = await submit(await visit(url), typed("1000000000000099"), /\/pay$/);
     assert.match(waiting.text, /One moment/);
     assert.match(waiting.html, /http-equiv="refresh"/);
-    const state = () =>
-      fetch(`${waiting.url}/state`).then((answer) => answer.json() as Promise<{ readonly state: string }>);
+    const state = () => stateOf(waiting.url);
     assert.deepEqual(await state(), { state: "waiting" });
     assert.match((await visit(url)).text, /One moment/, "another tab waits too");
     await ordered(app, (await read()).id);

@@ -2,7 +2,7 @@
 
 import { Type } from "typebox";
 import type { AnyRequest, Reply } from "../api/endpoint.ts";
-import { integer, isLargeMap, nullable, time, variables as variablesField } from "../api/fields.ts";
+import { integer, isLargeMap, nullable, text, time, variables as variablesField } from "../api/fields.ts";
 import {
   ADDRESS,
   type AddressInput,
@@ -12,7 +12,7 @@ import {
   type ShippingInput,
   VARIABLES,
 } from "../api/groups.ts";
-import { messages } from "../api/input.ts";
+import { compile, messages } from "../api/input.ts";
 import { isGroup } from "../api/params.ts";
 import { Refused } from "../domain/refusal.ts";
 import { type Address, address_members, type Body } from "../domain/transaction.ts";
@@ -64,6 +64,12 @@ export function bodyOf(input: Details): Partial<Body> {
     ...(description !== undefined && { description }),
   };
 }
+
+const readDetails = compile(Type.Object({ ...details, description: Type.Optional(text()) }), { nulls: false });
+
+/** What these parameters, which were found good before, say of a transaction, as it is stored. */
+export const detailsOf = (params: Readonly<Record<string, unknown>>): Partial<Body> =>
+  bodyOf(readDetails(params).value as Details);
 
 /** Answers a PATCH: changes what was given. */
 export async function patched(

@@ -3,7 +3,13 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { Refused } from "../domain/refusal.ts";
-import { type Link, pendingOperation, type Transaction, type TransactionType } from "../domain/transaction.ts";
+import {
+  type Body,
+  type Link,
+  pendingOperation,
+  type Transaction,
+  type TransactionType,
+} from "../domain/transaction.ts";
 import { activity, differences } from "./activity.ts";
 import { mustBeBranding } from "./brandings.ts";
 import type { Account } from "./directory.ts";
@@ -96,17 +102,17 @@ export async function linkFor(services: Services, { account, type, version }: Fo
   };
 }
 
-/** Creates or replaces the payment window link; its address stays the same until it is deleted. */
+/** Creates or replaces the payment window link, and what else of the order is given with it; its address stays the same until it is deleted. */
 export const putLink = (
   services: Services,
   actor: Actor,
-  { key, link }: { key: Key; link: FullLink },
+  { key, link, details = {} }: { key: Key; link: FullLink; details?: Partial<Body> },
 ): Promise<Transaction> =>
   relink(services, actor, key, (before) => {
     mustHaveAPerson(before);
     mustBeChargeable(link.amount, before.currency);
     const ends_at = link.deadline === null ? null : new Date(services.clock.now().getTime() + link.deadline * 1000);
-    const body = { ...before.body, link, link_deadline_at: ends_at?.toISOString() ?? null };
+    const body = { ...before.body, ...details, link, link_deadline_at: ends_at?.toISOString() ?? null };
     return { body, link_token: before.link_token ?? bucketToken(before.bucket), due_at: dueAt(before, body) };
   });
 

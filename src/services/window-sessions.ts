@@ -126,6 +126,14 @@ export function heldCard({ memory, clock }: Services, session: WindowSession): C
   }
 }
 
+/** Is the shopper with her bank, and may come back to pay? */
+export const isAuthenticating = (services: Services, session: WindowSession): boolean =>
+  session.authentication !== null && heldCard(services, session) !== null;
+
 /** Neither card nor authentication are needed any more. */
 export const dropCard = (services: Services, session: WindowSession): Promise<WindowSession> =>
   changeSession(services, session, { held: null, held_until: null, authentication: null });
+
+/** The session without an authentication that was begun and left. */
+export const withoutCard = async (services: Services, session: WindowSession): Promise<WindowSession> =>
+  session.authentication === null ? session : dropCard(services, session);

@@ -10,6 +10,8 @@ export type CardForm = {
   readonly entered: Entered;
   /** Of which moment the form is: so many cards had been tried. Null where its template does not say. */
   readonly attempt: number | null;
+  /** What it has shown as the fee, in minor units. Null where its template does not say. */
+  readonly fee: number | null;
   /** It lets the shopper choose between the brands of a card. */
   readonly asks_brand: boolean;
   /** The shopper wants 3-D Secure, where the branding offers it. */
@@ -35,6 +37,11 @@ export function expiryTyped(typed: string): string {
   return month === undefined ? typed : `${month.padStart(2, "0")}/${year}`;
 }
 
+function wholeIn(params: Params, name: string): number | null {
+  const typed = text(params, name);
+  return /^\d{1,9}$/.test(typed) ? Number(typed) : null;
+}
+
 export function readCardForm(params: Params): CardForm {
   const number = digits(text(params, "cardnumber"));
   const split = params.expiration as Params | undefined;
@@ -55,7 +62,8 @@ export function readCardForm(params: Params): CardForm {
       ...((brand === "visa" || brand === "dankort") && { brand }),
     },
     entered: enteredOf({ number, expiration: is_empty ? "" : expiration, issued_to: cardholder, brand }),
-    attempt: /^\d{1,5}$/.test(text(params, "attempt")) ? Number(text(params, "attempt")) : null,
+    attempt: wholeIn(params, "attempt"),
+    fee: wholeIn(params, "fee"),
     asks_brand: text(params, "asks_brand") !== "",
     three_d_secure: text(params, "3d") !== "",
   };

@@ -4,7 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { checkForm, checksumMatches, type FormOrder } from "../domain/form.ts";
 import { Refused } from "../domain/refusal.ts";
-import type { Transaction } from "../domain/transaction.ts";
+import type { Body, Transaction } from "../domain/transaction.ts";
 import { agreementKey } from "../services/agreements.ts";
 import { type LinkWish, linkFor, putLink } from "../services/links.ts";
 import { find, findByOrderId } from "../services/payments.ts";
@@ -28,7 +28,11 @@ type Posted = {
   readonly framed: boolean;
   readonly language: string;
   readonly callApi: CallApi;
+  readonly detailsOf: DetailsOf;
 };
+
+/** What these parameters of the API say of a transaction, as it is stored; they were found good before. */
+export type DetailsOf = (params: Readonly<Record<string, unknown>>) => Partial<Body>;
 
 // Forms have been this version's since there are any.
 const version = "v10";
@@ -37,7 +41,7 @@ type Wrong = { readonly status?: number; readonly error?: string; readonly descr
 
 /** Leads to the page of what was posted, or says what is wrong with it. Nothing is told to the shop's callback URL. */
 export async function formPosted(services: Services, posted: Posted): Promise<Answer> {
-  const { params, framed, language, callApi } = posted;
+  const { params, framed, language, callApi, detailsOf } = posted;
   const wrong = ({ status = 400, error = "form_invalid", description }: Wrong): Promise<Answer> =>
     plainPage(services, { status, error, language, framed, ...(description !== undefined && { description }) });
   const checked = checkForm(params);
@@ -61,8 +65,16 @@ export async function formPosted(services: Services, posted: Posted): Promise<An
   const transaction = await transactionMade(services, order, made);
   if (transaction === "not_available") return wrong({ status: 403, error: "not_available" });
   if (typeof transaction === "string") return wrong({ description: transaction });
-  if (transaction.accepted && transaction.link_token === null) return wrong({ status: 200, error: "already_paid" });
-  const linked = transaction.accepted ? transaction : await withLink(services, order, { transaction, framed });
+  if (transaction.accepted && transaction.link_token === null)
+    return wrong({ status: 200, error: transaction.cancelled ? "cancelled_by_shop" : "already_paid" });
+  const { text_on_statement } = order;
+  const linked = transaction.accepted
+    ? transaction
+    : await withLink(services, order, {
+        transaction,
+        framed,
+        details: { ...detailsOf(bodyOf(order)), ...(text_on_statement !== null && { text_on_statement }) },
+      });
   if (typeof linked === "string") return wrong({ description: linked });
   return seeOther(linkUrl(linked, { window_url: "" }));
 }
@@ -101,13 +113,20 @@ async function transactionMade(
     .join("; ");
 }
 
-type Linking = { readonly transaction: Transaction; readonly framed: boolean };
+type Linking = {
+  readonly transaction: Transaction;
+  readonly framed: boolean;
+  readonly details: Partial<Body>;
+};
 
-/** The form's terms as a link of the window's own; an order id that is posted again gets the new ones. */
+/**
+ * The form's terms as a link of the window's own. An order id that is posted again gets the new ones, and what else the form
+ * gives of the order.
+ */
 async function withLink(
   services: Services,
   order: FormOrder,
-  { transaction, framed }: Linking,
+  { transaction, framed, details }: Linking,
 ): Promise<Transaction | string> {
   const { merchant_id: account_id, type, agreement_id } = order;
   const account = await services.directory.account(account_id);
@@ -127,8 +146,9 @@ async function withLink(
   try {
     const link = await linkFor(services, { account, type, version }, wish);
     // The same form again is the same link: its deadline does not begin anew.
-    if (isDeepStrictEqual(transaction.body.link, link)) return transaction;
-    return await putLink(services, actor, { key: { account_id, type, id: transaction.id }, link });
+    const wanted = { ...transaction.body, ...details, link };
+    if (isDeepStrictEqual(transaction.body, wanted)) return transaction;
+    return await putLink(services, actor, { key: { account_id, type, id: transaction.id }, link, details });
   } catch (error) {
     if (!(error instanceof Refused) || error.refusal.code !== "validation") throw error;
     return Object.entries(error.refusal.fields ?? {})

@@ -157,6 +157,7 @@ export function modelOf(services: Services, visit: Visit, has_logo: boolean) {
     "undo_payment_method?": session.method !== null && methods.cards.length > 0,
     "show_cancel?": terms.cancel_url !== null,
     selected_payment_method: session.method ?? "creditcard",
+    fee_shown: session.fee ?? 0,
     calculate_fee: terms.auto_fee && transaction.type === "Payment",
     moto: terms.moto,
     name_on_card: person?.name ?? "",

@@ -10,7 +10,7 @@ import { attemptEnded, guard, type Verdict } from "../services/card-testing.ts";
 import type { Source } from "../services/paying.ts";
 import type { Answered } from "../services/proof-of-work.ts";
 import type { Services } from "../services/services.ts";
-import { changeSession } from "../services/window-sessions.ts";
+import { changeSession, withoutCard } from "../services/window-sessions.ts";
 import { attemptOf, authorized, type Next, nextAfter, sourceOf, verbOf } from "./attempt.ts";
 import { type CardForm, checkTyped, problemsOf } from "./card-form.ts";
 import { brandsOf, cardAttempts, onlyOf } from "./model.ts";
@@ -48,17 +48,20 @@ export async function payByCard(
   } catch (error) {
     return { kind: "problems", problems: problemsOf(error) };
   }
-  if (source.fee !== null && source.fee > 0 && source.fee !== visit.session.fee) {
-    await changeSession(services, visit.session, { fee: source.fee });
-    return { kind: "fee_added" };
-  }
+  const { fee } = source;
+  // What another answer has shown meanwhile, this shopper may not have seen: of two clicks the browser shows the second's.
+  const shown = form.fee ?? visit.session.fee;
+  if (fee !== visit.session.fee) await changeSession(services, visit.session, { fee });
+  if (fee !== null && fee > 0 && fee !== shown) return { kind: "fee_added" };
 
   const attempt = attemptOf(visit, card);
   const verdict = await guarded(services, { ...attempt, work: form.work });
   if (verdict.kind !== "go") return { kind: "guarded", verdict };
 
+  // Who is elsewhere by now has left her bank.
+  const free = { ...visit, session: await withoutCard(services, visit.session) };
   const asks = asks3ds(visit, form, { ...typed, brands: brand === undefined ? brands : [brand] });
-  const { next, operation } = await attempted(services, visit, { card, source, asks }).catch(async (error: unknown) => {
+  const { next, operation } = await attempted(services, free, { card, source, asks }).catch(async (error: unknown) => {
     // Nothing was begun: the turn that the guard has given is free again.
     await attemptEnded(services, attempt, null);
     throw error;

@@ -2,15 +2,25 @@
 // time, in any process.
 
 import { type Operation, pendingOperation } from "../domain/transaction.ts";
-import { workAhead } from "../services/card-testing.ts";
+import { isDecline, workAhead } from "../services/card-testing.ts";
 import type { Services } from "../services/services.ts";
-import { heldCard } from "../services/window-sessions.ts";
+import { settledTransaction } from "../services/settled.ts";
+import { isAuthenticating } from "../services/window-sessions.ts";
 import { brandingFor } from "./branding.ts";
 import { type Entered, formTemplate, isTest, methodsOf, methodsShown, modelOf, type Problem } from "./model.ts";
 import { type Answer, answerWith, type Page } from "./page.ts";
 import { asks_first } from "./provider.ts";
 import { testCardList } from "./test-cards.ts";
-import { isDeclined, lastAttempt, type Obstacle, obstacleOf, startOverUrl, type Visit } from "./visit.ts";
+import {
+  isDeclined,
+  isUnauthenticated,
+  keyOf,
+  lastAttempt,
+  type Obstacle,
+  obstacleOf,
+  startOverUrl,
+  type Visit,
+} from "./visit.ts";
 
 type Screen = Pick<Page, "name"> &
   Partial<
@@ -74,15 +84,22 @@ export async function here(services: Services, visit: Visit, told: Told = {}): P
   // What is stored may be half of a step: an authentication that is over, and no authorization begun yet.
   if (session.busy) return waiting(services, visit, pending);
   const obstacle = obstacleOf(services, visit);
-  if (obstacle === "already_paid" && session.attempts > 0) return success(services, visit);
+  if (obstacle === "already_paid" && session.attempts > 0) {
+    // The capture that follows at once belongs to it: the shop is asked for the payment as soon as the shopper is back.
+    if (pending !== undefined) await settledTransaction(services, keyOf(transaction), capture_patience_ms);
+    return success(services, visit);
+  }
   if (obstacle !== null) return obstacleScreen(services, visit, obstacle);
 
   if (pending !== undefined && (pending.type !== "session" || isOwn(visit, pending)))
     return waiting(services, visit, pending);
-  const authenticating = session.authentication !== null && heldCard(services, session) !== null;
-  if (authenticating && told.error === undefined) return authentication(services, visit);
-  return form(services, visit, told);
+  if (told.error !== undefined || session.authentication === null) return form(services, visit, told);
+  if (isAuthenticating(services, session)) return authentication(services, visit);
+  // Nobody answered the bank for so long that the card is not kept any more.
+  return form(services, visit, { ...told, error: "timed_out" });
 }
+
+const capture_patience_ms = 2_000;
 
 /** A provider's session that this shopper began, not one of another tab. */
 const isOwn = ({ session }: Visit, { options }: Operation): boolean =>
@@ -211,14 +228,22 @@ export function originsOf(address: string | null | undefined): string[] {
   return origin === "null" ? [] : [origin];
 }
 
+/** How this session's last attempt has ended, as long as no other is made: whatever page it was told on first. */
+function declineOf({ session, transaction }: Visit): string | undefined {
+  const last = lastAttempt(transaction);
+  if (last === undefined || session.attempts === 0 || last.created_at < session.created_at) return undefined;
+  if (session.method !== null) return isDeclined(last) ? "method_declined" : undefined;
+  if (isUnauthenticated(last)) return "three_d_secure_failed";
+  return isDecline(last) ? "declined" : undefined;
+}
+
 /** The choice between methods, the card form, or another method's own page. */
 export async function form(services: Services, visit: Visit, told: Told = {}): Promise<Answer> {
-  const { session, transaction } = visit;
+  const { session } = visit;
   const { cards, others } = methodsOf(services, visit);
   if (cards.length === 0 && others.size === 0)
     return screen(services, visit, { name: "error", status: 200, model: { ...nothing_more, error: "no_methods" } });
-  const declined = session.attempts > 0 && session.method !== null && isDeclined(lastAttempt(transaction));
-  const error = told.error ?? (declined ? "method_declined" : undefined);
+  const error = told.error ?? declineOf(visit);
   const method =
     session.method !== null && asks_first.has(session.method) && others.has(session.method) ? session.method : null;
   const chooses = method === null && cards.length === 0;

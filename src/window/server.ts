@@ -24,7 +24,7 @@ import {
 } from "../services/window-sessions.ts";
 import { brandingAsset, ownAsset } from "./assets.ts";
 import { demoPage } from "./demo.ts";
-import { type CallApi, formPosted } from "./form-post.ts";
+import { type CallApi, type DetailsOf, formPosted } from "./form-post.ts";
 import { lookUp } from "./look-up.ts";
 import { type Answer, seeOther } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
@@ -48,6 +48,7 @@ type Options = {
   readonly simulatorPages: SimulatorPages;
   /** The Form makes its payments as the API client that signed it. */
   readonly callApi: CallApi;
+  readonly detailsOf: DetailsOf;
   /** The shop to try it with; null: there is none. */
   readonly demoKey: (() => Promise<string | null>) | null;
   readonly log: (line: RequestLine) => void;
@@ -60,7 +61,7 @@ type Handler = (request: FastifyRequest) => Promise<Answer>;
 
 /** The window as a Fastify server, not yet listening. */
 export function createWindow(options: Options): FastifyInstance {
-  const { services, transport, trust_proxy, simulatorPages, callApi, demoKey, log } = options;
+  const { services, transport, trust_proxy, simulatorPages, callApi, detailsOf, demoKey, log } = options;
   const server = createListener(transport, {
     trustProxy: trust_proxy.length > 0 ? [...trust_proxy] : false,
     rewriteUrl: (request: { url?: string }) => tidyUrl(request.url ?? "/"),
@@ -187,7 +188,7 @@ export function createWindow(options: Options): FastifyInstance {
   for (const framed of [false, true]) {
     route("POST", framed ? "/framed" : "/", async (request) => {
       const { params } = await readBody(request.raw);
-      return formPosted(services, { params, framed, language: language(request), callApi });
+      return formPosted(services, { params, framed, language: language(request), callApi, detailsOf });
     });
   }
   route("GET", "/", (request) => plain(request, 404, "link_unknown"));

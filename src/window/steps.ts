@@ -5,23 +5,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyRequest } from "fastify";
 import { parseQuery, readBody } from "../api/body.ts";
 import { answerTo } from "../api/errors.ts";
+import type { CardInput } from "../domain/card.ts";
 import { type RefusalCode, Refused } from "../domain/refusal.ts";
 import { pendingOperation } from "../domain/transaction.ts";
 import type { Answered } from "../services/proof-of-work.ts";
 import type { Services } from "../services/services.ts";
 import { settledTransaction } from "../services/settled.ts";
-import { changeSession, dropCard, findSession, heldCard, inTurn } from "../services/window-sessions.ts";
+import {
+  changeSession,
+  dropCard,
+  findSession,
+  heldCard,
+  inTurn,
+  isAuthenticating,
+  withoutCard,
+} from "../services/window-sessions.ts";
 import type { Next } from "./attempt.ts";
-import { enteredOf, readCardForm, text } from "./card-form.ts";
+import { checkTyped, enteredOf, readCardForm, text } from "./card-form.ts";
 import { type Entered, methodsOf } from "./model.ts";
 import type { Answer } from "./page.ts";
 import { seeOther } from "./page.ts";
-import { payByCard } from "./pay.ts";
+import { needsCvd, payByCard } from "./pay.ts";
 import { askProvider, asks_first, isOffered, providerSession } from "./provider.ts";
 import { cancelScreen, errorScreen, form, here, obstacleScreen, redirect, tellingPage } from "./screens.ts";
 import { languageNamed, languages } from "./texts.ts";
-import { authenticate, type Browser, challenged, isUnauthenticated } from "./three-d-secure.ts";
-import { isDeclined, keyOf, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
+import { authenticate, type Browser, challenged } from "./three-d-secure.ts";
+import { isDeclined, isUnauthenticated, keyOf, lastAttempt, obstacleOf, type Visit, visitOf } from "./visit.ts";
 
 type Params = Readonly<Record<string, unknown>>;
 
@@ -79,7 +88,7 @@ async function shown(services: Services, visit: Visit, next: Next | null, entere
   const now = { ...((await visitOf(services, session, visit.shopper)) ?? visit), session };
   switch (next.kind) {
     case "problems":
-      return form(services, now, {
+      return here(services, now, {
         error: modeError(next.problems),
         entered,
         problems: next.problems,
@@ -88,7 +97,8 @@ async function shown(services: Services, visit: Visit, next: Next | null, entere
     case "sent_before":
     case "fee_added":
     case "declined":
-      return form(services, now, { error: next.kind, entered });
+      // Another tab may have paid, or be paying.
+      return here(services, now, { error: next.kind, entered });
     case "three_d_secure_failed":
       return errorScreen(services, now, authenticationError(services, now));
     case "guarded":
@@ -132,10 +142,16 @@ async function payStep(services: Services, visit: Visit, request: FastifyRequest
   const filled = readCardForm(params);
   try {
     const next = await doing(services, visit, (now) => payByCard(services, now, { ...filled, work: workIn(params) }));
-    return await shown(services, visit, next, filled.entered);
+    return await shown(services, visit, next ?? typing(services, visit, filled.card), filled.entered);
   } catch (error) {
     return refused(services, visit, error);
   }
+}
+
+/** What was wrong with the card as it was typed: the first of two clicks was answered, but the browser shows the second's page. */
+function typing({ clock }: Services, visit: Visit, card: CardInput): Next | null {
+  const typed = checkTyped(card, { now: clock.now(), cvd_needed: needsCvd(visit) });
+  return "problems" in typed ? { kind: "problems", problems: typed.problems } : null;
 }
 
 // Nobody asked for what a browser fetches ahead.
@@ -156,6 +172,7 @@ async function toProvider(services: Services, visit: Visit, method: string, pers
   try {
     let location: Answer | null = null;
     await doing(services, visit, async (now) => {
+      await withoutCard(services, now.session);
       const operation = await providerSession(services, now, { method, person });
       if (operation.pending && operation.data.redirect_url !== undefined)
         location = await redirect(services, { ...now, session: { ...now.session, method } }, operation);
@@ -225,7 +242,7 @@ async function stateStep(services: Services, visit: Visit): Promise<Answer> {
   const now = await askProvider(services, visit);
   const { session, transaction } = now;
   const open = obstacleOf(services, now) === null;
-  const waits = pendingOperation(transaction.operations) !== undefined || session.authentication !== null;
+  const waits = pendingOperation(transaction.operations) !== undefined || isAuthenticating(services, session);
   const last = lastAttempt(transaction);
   const why = isUnauthenticated(last) ? "three_d_secure_failed" : "declined";
   const error = isDeclined(last) && session.method === null ? `?error=${why}` : "";

@@ -3,8 +3,6 @@
 
 import type { CardInput } from "../domain/card.ts";
 import { checkCard } from "../domain/card.ts";
-import type { RuledOut } from "../domain/fraud-rules.ts";
-import type { Operation } from "../domain/transaction.ts";
 import { threeDSecureFor } from "../services/acquiring.ts";
 import { attemptEnded, linkClosedFor } from "../services/card-testing.ts";
 import { ask_timeout_ms } from "../services/operate.ts";
@@ -12,7 +10,7 @@ import type { Source } from "../services/paying.ts";
 import type { Services } from "../services/services.ts";
 import { changeSession, dropCard, heldCard, holdCard } from "../services/window-sessions.ts";
 import { attemptOf, authorized, type Next, nextAfter, sourceOf } from "./attempt.ts";
-import { again, obstacleOf, type Visit } from "./visit.ts";
+import { again, obstacleOf, unauthenticated_as, type Visit } from "./visit.ts";
 
 const signal = (): AbortSignal => AbortSignal.timeout(ask_timeout_ms);
 
@@ -145,18 +143,15 @@ async function concluded(
   return nextAfter(services, visit, operation);
 }
 
-/** Was it the shopper's bank that said no, before any acquirer was asked? */
-export const isUnauthenticated = (operation: Operation | undefined): boolean =>
-  operation?.options.ruled_out?.status_msg === failed.status_msg;
-
-const failed: RuledOut = { status_code: "40000", status_msg: "3-D Secure failed" };
-
 /** The attempt stands among the operations, for the merchant; no acquirer is asked. */
 async function unauthenticated(services: Services, visit: Visit, source: Source, status: string): Promise<Next> {
   const { card } = source;
   const three_d_secure = { status, eci: null, cavv: null };
   const known = card === null ? source : { ...source, card: { ...card, data: { ...card.data, three_d_secure } } };
-  const operation = await authorized(services, await again(services, visit), { source: known, ruled_out: failed });
+  const operation = await authorized(services, await again(services, visit), {
+    source: known,
+    ruled_out: unauthenticated_as,
+  });
   await attemptEnded(services, attemptOf(visit, { number: card?.data.number ?? "" }), operation);
   await dropCard(services, visit.session);
   return { kind: "three_d_secure_failed" };

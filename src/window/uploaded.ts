@@ -64,7 +64,7 @@ export function completed(page: Page, html: string): string | null {
   const silent = ours !== null && !wordsOf(html).includes(wordsOf(ours));
   const before = silent && ours !== null ? `<div class="alert" role="alert">${escaped(wordsOf(ours))}</div>\n` : "";
   const after = `${withoutScript(page)}${onwards(page, html)}${wayOut(page, html)}`;
-  const paid = page.model.work ? withWork(page, html) : html;
+  const paid = withOwnFields(page, html);
   const patience = noscriptIn(ours ?? "");
   return paid === null ? null : before + (html.includes(patience) ? "" : patience) + paid + after;
 }
@@ -98,15 +98,24 @@ function wayOut({ name, model, branding }: Page, html: string): string {
   return html.includes(`"${link_url.replaceAll("&", "&amp;")}"`) ? "" : `\n${byUs("error_link", model, branding)}`;
 }
 
-/** The fields of `work.js`, in the form that posts to `form_action`. */
-function withWork({ model, branding }: Page, html: string): string | null {
-  if (/\sname=["']?work_id\b/.test(html)) return html;
+/**
+ * The window's own fields in the form that posts to `form_action`: which fee was shown, and those of `work.js`. Null where a
+ * proof of work has no form to be in.
+ */
+function withOwnFields({ model, branding }: Page, html: string): string | null {
+  const has = (name: string): boolean => new RegExp(`\\sname=["']?${name}\\b`).test(html);
+  const own = [
+    ...(model.calculate_fee && !has("fee") ? ["form/fee"] : []),
+    ...(model.work && !has("work_id") ? ["form/work"] : []),
+  ];
+  if (own.length === 0) return html;
   // Searched for once each: a template may print anything any number of times.
   const action = html.search(new RegExp(`${String(model.form_action).slice(1)}(?=["'\\s>])`));
   const begin = html.lastIndexOf("<form", action);
   const end = html.indexOf(">", begin);
-  if (action < 0 || begin < 0 || end < action) return null;
-  return `${html.slice(0, end + 1)}\n${byUs("form/work", model, branding)}${html.slice(end + 1)}`;
+  if (action < 0 || begin < 0 || end < action) return model.work ? null : html;
+  const fields = own.map((name) => byUs(name, model, branding)).join("\n");
+  return `${html.slice(0, end + 1)}\n${fields}${html.slice(end + 1)}`;
 }
 
 /** What only a browser without script shows. */

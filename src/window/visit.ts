@@ -3,6 +3,7 @@
 
 import { addressAllowed } from "../api/authenticate.ts";
 import { type Agreement, may } from "../domain/access.ts";
+import type { RuledOut } from "../domain/fraud-rules.ts";
 import { Refused, unlessMissing } from "../domain/refusal.ts";
 import { isApproved, type Link, type Operation, pendingOperation, type Transaction } from "../domain/transaction.ts";
 import type { Account } from "../services/directory.ts";
@@ -106,6 +107,13 @@ export const lastAttempt = ({ operations }: Transaction): Operation | undefined 
 
 export const isDeclined = (operation: Operation | undefined): boolean =>
   operation !== undefined && !operation.pending && !isApproved(operation);
+
+/** How an attempt stands among the operations that ended at the shopper's bank: no acquirer was asked. */
+export const unauthenticated_as: RuledOut = { status_code: "40000", status_msg: "3-D Secure failed" };
+
+/** Was it the shopper's bank that said no? */
+export const isUnauthenticated = (operation: Operation | undefined): boolean =>
+  operation?.options.ruled_out?.status_msg === unauthenticated_as.status_msg;
 
 /** The address that the session began at; null where the link is gone. */
 export const startOverUrl = ({ addresses }: Pick<Services, "addresses">, { transaction }: Visit): string | null =>

@@ -115,7 +115,7 @@ const going = { redirect_url: "/simulator/provider", params: [["token", "1"]] };
 const methods = Object.keys(templates).filter(
   (name) =>
     name.startsWith("form/") &&
-    !/\/(3ds_auth|3ds_challenge|card|error|problem|person|method_title|test_cards|redirect|unzer|work)$/.test(name),
+    !/\/(3ds_auth|3ds_challenge|card|error|fee|problem|person|method_title|test_cards|redirect|unzer|work)$/.test(name),
 );
 
 type Sample = { readonly content: string; readonly model: Page["model"]; readonly config?: object };

@@ -211,6 +211,9 @@ function cards() {
   const fee_field = document.getElementById("fee-field");
   const totals = all("#total-field, [data-total]");
   const texts_before = new Map([fee_field, ...totals].map((one) => [one, one?.textContent ?? ""]));
+  // Tells the server which fee the page has shown.
+  const shown_fee = field("fee");
+  const fee_before = shown_fee?.value ?? "";
   let pause = 0;
   let asked = "";
   let controller = new AbortController();
@@ -358,6 +361,7 @@ function cards() {
       controller.abort();
       asked = "";
       for (const [element, text] of texts_before) if (element != null) element.textContent = text;
+      if (shown_fee !== null) shown_fee.value = fee_before;
       show(brand_selector, false);
     }
   }
@@ -414,6 +418,7 @@ function cards() {
     if (fee_field !== null) {
       fee_field.textContent = answer.fee === null ? (fee_field.dataset.none ?? "–") : (answer.fee_text ?? "");
     }
+    if (shown_fee !== null) shown_fee.value = String(answer.fee ?? 0);
     for (const total of totals) {
       const bracketed = /^\s*\(/.test(texts_before.get(total) ?? "");
       // What is not known stays as the page has said it.
