@@ -49,6 +49,12 @@ describe("what is typed", () => {
       assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 1000 00", 3]);
       await page.keyboard.type("00");
       assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 0010 0000", 6]);
+      // The Delete key goes over the blank as well.
+      await page.keyboard.press("Home");
+      for (let presses = 0; presses < 4; presses += 1) await page.keyboard.press("ArrowRight");
+      await page.keyboard.press("Delete");
+      await page.keyboard.press("Delete");
+      assert.deepEqual([await page.inputValue("#cardnumber"), await caret(page)], ["1000 0100 000", 5]);
       await page.fill("#cardnumber", "");
       for (const pasted of ["1000-0000-0000-0008", " 1000 0000 0000 0008\t", "1000000000000008"]) {
         await page.locator("#cardnumber").selectText();
@@ -82,6 +88,9 @@ describe("what is typed", () => {
       assert.equal(await text(page, "#cardnumber-error"), "");
       assert.equal(await page.getAttribute("#cardnumber", "aria-invalid"), null);
       await payButton(page).click();
+      assert.equal(await page.evaluate("document.activeElement.id"), "wrong-summary");
+      assert.match(await text(page, "#wrong-summary"), /Please correct this:.*expiry date.*security code/);
+      await page.getByRole("link", { name: "Enter the expiry date" }).click();
       assert.equal(await page.evaluate("document.activeElement.id"), "expiration");
       assert.match(await text(page, "#expiration-error"), /Enter the expiry date/);
     });

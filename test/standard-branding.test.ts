@@ -167,24 +167,29 @@ describe("its script, of what is typed,", () => {
   ] as const)
     test(`number ${typed} is shown as ${shown}`, () => assert.equal(call("formatNumber", typed), shown));
 
-  for (const [typed, deleted, shown] of [
-    ["3", false, "03 / "],
-    ["1", false, "1"],
-    ["12", false, "12 / "],
-    ["12 /", true, "12"],
-    ["0", true, "0"],
-    ["3", true, "3"],
-    ["1229", false, "12 / 29"],
-    ["12/2029", false, "12 / 29"],
-    ["122029", false, "12 / 29"],
-    ["1/29", false, "01 / 29"],
-    ["12 / 202", false, "12 / 202"],
-    ["12 / 295", false, "12 / 29"],
-    ["12-29", false, "12 / 29"],
-    ["12 / 2", true, "12 / 2"],
+  for (const [typed, how, shown] of [
+    ["3", "", "03 / "],
+    ["1", "", "1"],
+    ["12", "", "12 / "],
+    ["12 /", "deleteContentBackward", "12"],
+    ["0", "deleteContentBackward", "0"],
+    ["3", "deleteContentBackward", "3"],
+    ["1229", "", "12 / 29"],
+    ["12/2029", "", "12 / 29"],
+    ["122029", "", "12 / 29"],
+    ["1/29", "", "01 / 29"],
+    ["12 / 202", "", "12 / 202"],
+    ["12 / 295", "", "12 / 29"],
+    ["12-29", "", "12 / 29"],
+    ["12 / 2", "deleteContentBackward", "12 / 2"],
+    ["3 / 29", "deleteContentForward", "3 / 29"],
+    [" / 29", "deleteContentForward", " / 29"],
+    ["1 / 29", "insertText", "1 / 29"],
+    ["10 / 29", "insertText", "10 / 29"],
+    ["4 / 29", "insertText", "04 / 29"],
   ] as const)
-    test(`expiry ${typed}${deleted ? ", after deleting," : ""} is shown as ${shown}`, () =>
-      assert.equal(call("formatExpiry", typed, deleted), shown));
+    test(`expiry ${typed}${how === "" ? "" : `, by ${how},`} is shown as ${shown}`, () =>
+      assert.equal(call("formatExpiry", typed, how), shown));
 
   test("expiry is good until the end of its month", () => {
     const now = new Date(2029, 2, 31);

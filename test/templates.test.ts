@@ -177,3 +177,18 @@ test("of many pages at once only so many wait; the others are told to come again
   await own.stop();
   assert.equal(processes().length, others);
 });
+
+test("of accounts the pages come in turn: who asks for many waits for himself", async () => {
+  const own = createTemplates({ waiting_max: 200 });
+  const whose = (account_id: number) => ({ account_id, work: "a" });
+  const order: number[] = [];
+  const ask = (account_id: number) =>
+    own.render(page("{% for i in (1..2000) %}{{ i }}{% endfor %}"), whose(account_id)).then(
+      (rendered) => void ("html" in rendered && order.push(account_id)),
+      () => {},
+    );
+  await Promise.all([...Array.from({ length: 40 }, () => ask(1)), ask(2), ask(3)]);
+  assert.deepEqual(order.slice(0, 4).sort(), [1, 1, 2, 3].sort());
+  assert.equal(order.filter((account_id) => account_id === 1).length, 21);
+  await own.stop();
+});

@@ -477,10 +477,13 @@ describe("a branding that means harm", () => {
       }),
     );
     const { "default-src": rest, "script-src": script, "style-src": style, ...more } = Object.fromEntries(policy);
-    assert.deepEqual([rest, script, style], ["'none'", "'self'", "'self'"]);
+    const files = `${app.app.addresses.window_url}/assets/`;
+    assert.deepEqual([rest, script, style], ["'none'", "'self'", files]);
+    assert.match(more["img-src"] ?? "", new RegExp(`^${files} ${app.app.addresses.window_url}/\\w{64}/logo data:$`));
+    assert.equal(more["font-src"], files, "a stylesheet that watches what is typed has nobody to tell");
     assert.deepEqual([more["style-src-attr"], more["base-uri"]], ["'unsafe-inline'", "'self'"]);
     for (const name of ["object-src", "script-src-elem", "script-src-attr", "worker-src"]) assert.ok(!policy.has(name));
-    assert.deepEqual([more["frame-ancestors"], more["form-action"], more["frame-src"]], ["'none'", "'self'", "'self'"]);
+    assert.deepEqual([more["frame-ancestors"], more["form-action"], more["frame-src"]], ["'none'", "'self'", "'none'"]);
     // The window's own base stands before any other: browsers take the first.
     assert.match(page.html, /<head>\s*<meta charset="utf-8">\s*<base href="\/">/);
   });

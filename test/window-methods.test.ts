@@ -215,6 +215,21 @@ describe("another provider", () => {
     assert.doesNotMatch(back.html, /3ds_challenge_form/);
   });
 
+  test("is not gone to by a picture of a template, nor by what a browser fetches ahead", async () => {
+    const { url, read } = await linked({ payment_methods: "creditcard, mobilepay" });
+    const page = await visit(url);
+    const way = page.links.find(({ href }) => /payment-method\/mobilepay$/.test(href))?.href ?? "";
+    for (const [name, value] of [
+      ["Sec-Fetch-Dest", "image"],
+      ["Sec-Fetch-Dest", "style"],
+      ["Sec-Purpose", "prefetch"],
+    ] as const)
+      assert.equal((await visit(way, { headers: { [name]: value } })).status, 503, value);
+    assert.equal((await fetch(way, { method: "HEAD" })).status, 503);
+    assert.deepEqual((await read()).operations, []);
+    assert.equal((await visit(way, { headers: { "Sec-Fetch-Dest": "document" } })).status, 200);
+  });
+
   test("whom the shopper never comes back from: what she approved there is found", async () => {
     const { provider, read } = await atProvider();
     const form = provider.forms[0];

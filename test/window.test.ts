@@ -57,6 +57,11 @@ describe("a link", () => {
       assert.equal(page.status, 200);
       assert.match(page.text, /The shop has cancelled this/);
       assert.doesNotMatch(page.text, /paid/i);
+      assert.deepEqual(
+        page.links.filter(({ href }) => href.startsWith("https://shop")).map(({ href }) => href),
+        [urls.cancel_url],
+        "nobody is sent to the page of those who have paid",
+      );
     }
   });
 

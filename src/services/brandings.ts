@@ -13,6 +13,7 @@ import {
   deleteBranding,
   deleteFile,
   type FileKey,
+  filesVersion,
   hasBranding,
   insertBranding,
   lockBranding,
@@ -164,9 +165,23 @@ export async function findFile({ pool }: Services, key: FileKey): Promise<Buffer
   return bytes;
 }
 
-/** What the payment window shows of it; null where there is no such branding (any more). */
-export const brandingShown = ({ pool }: Services, key: BrandingKey, locales: readonly string[]) =>
-  shownBranding(pool, { ...key, locales });
+// Up to a megabyte each.
+const shown_max = 30;
+const shown_by = new WeakMap<Services["pool"], Map<string, ReturnType<typeof shownBranding>>>();
+
+/** What the payment window shows of it, read once for a version of its files; null where there is none (any more). */
+export async function brandingShown({ pool }: Services, key: BrandingKey, locales: readonly string[]) {
+  const version = await filesVersion(pool, key);
+  if (version === null) return null;
+  const name = `${key.account_id}/${key.id}/${version}/${locales}`;
+  const known = shown_by.get(pool) ?? new Map<string, ReturnType<typeof shownBranding>>();
+  shown_by.set(pool, known);
+  const reading = known.get(name) ?? shownBranding(pool, { ...key, locales });
+  for (const oldest of [...known.keys()].slice(0, -shown_max)) known.delete(oldest);
+  known.set(name, reading);
+  reading.catch(() => known.delete(name));
+  return reading;
+}
 
 /** What of its files the payment window's pages load; null where there is none. */
 export const fileShown = ({ pool }: Services, key: FileKey) => shownFile(pool, key);

@@ -22,3 +22,19 @@ export function limiter({ at_once_max, waiting_max, retry_after_s }: Limits) {
     }
   };
 }
+
+/** One line for each of them: who has much to do waits for himself, before he waits with all others. */
+export function limiterEach<Key>(limits: Limits) {
+  const lines = new Map<Key, { readonly inLine: ReturnType<typeof limiter>; count: number }>();
+  return async <T>(key: Key, work: () => Promise<T>): Promise<T> => {
+    const line = lines.get(key) ?? { inLine: limiter(limits), count: 0 };
+    lines.set(key, line);
+    line.count += 1;
+    try {
+      return await line.inLine(work);
+    } finally {
+      line.count -= 1;
+      if (line.count === 0) lines.delete(key);
+    }
+  };
+}

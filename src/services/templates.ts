@@ -6,7 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { extname } from "node:path";
 import { Refused } from "../domain/refusal.ts";
-import { limiter } from "./limited.ts";
+import { limiter, limiterEach } from "./limited.ts";
 import { type Answer, type Locale, type Page, type Question, type Rendered, type Texts, too } from "./template-page.ts";
 import { templateTrust, type Whose } from "./template-trust.ts";
 
@@ -24,6 +24,8 @@ export type Templates = {
 // An upload takes half a second at the most; so the last in line waits ten seconds.
 const uploads_waiting_max = 20;
 const retry_after_s = 5;
+// Shoppers of one account who look at the same moment; beyond these the account's pages are ours.
+const account_waiting_max = 20;
 // The process breaks a page off by itself, at 0.5 s. One that does not is killed.
 const patience_ms = 2_000;
 const start_patience_ms = 10_000;
@@ -38,6 +40,8 @@ const program = new URL(`./template-process${extname(import.meta.url)}`, import.
 /** One process, started when a page is first needed and kept while there are more. `waiting_max`: so many at once wait. */
 export function createTemplates({ waiting_max = uploads_waiting_max } = {}): Templates {
   const inTurn = limiter({ at_once_max: 1, waiting_max, retry_after_s });
+  // Of each account one page waits with all others': they come in turn, however many one of them has.
+  const inAccount = limiterEach<number>({ at_once_max: 1, waiting_max: account_waiting_max, retry_after_s });
   const trust = templateTrust();
   let child: ChildProcess | null = null;
   let idle: NodeJS.Timeout | undefined;
@@ -79,6 +83,9 @@ export function createTemplates({ waiting_max = uploads_waiting_max } = {}): Tem
   }
 
   const ask = (question: Question, whose?: Whose): Promise<Answer> =>
+    whose === undefined ? render(question) : inAccount(whose.account_id, () => render(question, whose));
+
+  const render = (question: Question, whose?: Whose): Promise<Answer> =>
     inTurn(async () => {
       const known = whose === undefined ? null : trust.whyNot(whose);
       if (known !== null) return { why: known };

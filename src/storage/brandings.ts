@@ -149,6 +149,16 @@ export type ShownBranding = {
   readonly files: readonly { readonly name: string; readonly data: Buffer | null }[];
 };
 
+/** Changes with its files; null when the account has none with this id. */
+export async function filesVersion(db: Db, { account_id, id }: Key): Promise<number | null> {
+  const { rows } = await db.query<{ files_version: number }>({
+    name: "files_version",
+    text: "SELECT files_version FROM brandings WHERE bucket = $1 AND account_id = $2 AND id = $3",
+    values: [bucketOf(account_id), account_id, id],
+  });
+  return rows[0]?.files_version ?? null;
+}
+
 /** Null when the account has none with this id. `locales`: folders such as `da%`, as LIKE has it. */
 export async function shownBranding(
   db: Db,

@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
 import type { Services } from "../services/services.ts";
 import { standardBranding } from "./branding.ts";
 import type { CallApi } from "./form-post.ts";
-import { type Answer, document, pageHeaders, seeOther } from "./page.ts";
+import { type Answer, document, pageHeaders, seeOther, titleOf } from "./page.ts";
 
 export type Demo = {
   /** The demo merchant's API user's; null where there is none (any more). */
@@ -69,9 +69,10 @@ const told = (title: string, text: string): string => `
 function shown({ addresses }: Services, body: string, status = 200): Answer {
   const branding = standardBranding("en");
   const about = { branding, title: "Demo shop", session_id: null, leave: null, layout: "layout" } as const;
-  const secure = addresses.window_url.startsWith("https:");
-  const headers = pageHeaders({ framed: false, session_id: null, is_uploaded: false, secure });
-  return { status, headers, body: document(about, body, false) };
+  const { window_url } = addresses;
+  const headers = pageHeaders({ framed: false, session_id: null, is_uploaded: false, frames: false, window_url });
+  const title = titleOf(body, about.title);
+  return { status, headers, body: document({ ...about, title }, body, false) };
 }
 
 /** `POST` begins a payment; below `/demo` the shopper comes back. */
@@ -81,7 +82,10 @@ export async function demoPage(
   { path, form }: { readonly path: string; readonly form: Readonly<Record<string, unknown>> | null },
 ): Promise<Answer> {
   if (path === "/demo/thanks")
-    return shown(services, told("Thank you", "The shop has its money, as far as a test has any."));
+    return shown(
+      services,
+      told("Thank you", "That is done, as far as a test does anything, and the shop has been told."),
+    );
   if (path === "/demo/cancelled") return shown(services, told("Not this time", "Nothing was paid."));
   if (form === null) return shown(services, shop());
 

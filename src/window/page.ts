@@ -6,7 +6,7 @@ import { escapedHtml } from "../domain/html.ts";
 import { renderPage } from "../services/liquid.ts";
 import type { Services } from "../services/services.ts";
 import type { Rendered } from "../services/template-page.ts";
-import type { Branding } from "./branding.ts";
+import { type Branding, standardBranding } from "./branding.ts";
 import { scriptTag } from "./scripts.ts";
 import { standard_templates } from "./standard.ts";
 import { completed, harmless, modelFor, wordsOf } from "./uploaded.ts";
@@ -51,17 +51,29 @@ export type Page = {
 export async function htmlOf({ templates, log }: Pick<Services, "templates" | "log">, page: Page): Promise<string> {
   const { branding, layout, name } = page;
   const { uploaded } = branding;
-  if (uploaded === null) return document(page, ours(page), false);
+  if (uploaded === null) return ourDocument(page, ours(page));
   const { account_id, id, files_version } = uploaded;
   const whose = { account_id, work: `${id}/${files_version}/${layout}/${name}/${page.model.form_template ?? ""}` };
   const rendered: Rendered = await templates
     .render(asked({ ...page, model: modelFor(page) }, branding.templates), whose)
     .catch((error: unknown) => ({ why: String(error) }));
   const html = "html" in rendered ? completed(page, harmless(rendered.html)) : null;
-  if (html !== null) return document(page, html, true);
+  if (html !== null) return document(isOurs(page) ? { ...page, title: titleOf(html, page.title) } : page, html, true);
   const why = "why" in rendered ? rendered.why : "has no form that posts to form_action";
   log.warn({ account_id, branding: id, template: name, why }, "a branding's template failed: ours stands in");
-  return document(page, (page.preview === undefined ? "" : complaint(why)) + ours(page), false);
+  // As a whole, with our stylesheet; and without what was typed, should the next one be the merchant's again.
+  const { stylesheet } = standardBranding(branding.text_language);
+  const whole = { ...page, model: { ...page.model, entered: {} }, branding: { ...branding, stylesheet } };
+  return ourDocument(whole, (page.preview === undefined ? "" : complaint(why)) + ours(whole));
+}
+
+const ourDocument = (page: About, body: string): string =>
+  document({ ...page, title: titleOf(body, page.title) }, body, false);
+
+/** In a branding that has no template of its own for this page. */
+function isOurs({ layout, name, model, branding }: Page): boolean {
+  const names = [layout, name, ...(name === "form" ? [String(model.form_template)] : [])];
+  return names.every((each) => branding.templates[each] === standard_templates[each]);
 }
 
 const complaint = (why: string): string =>
@@ -79,8 +91,7 @@ type About = Pick<Page, "branding" | "title" | "session_id" | "layout" | "leave"
 
 /** What stands around a page's body. */
 export function document(page: About, body: string, is_uploaded: boolean): string {
-  const { branding, session_id, layout, leave, leave_after_s = 0, refresh_s, preview, scripts = [] } = page;
-  const title = is_uploaded ? page.title : headed(body, page.title);
+  const { branding, title, session_id, layout, leave, leave_after_s = 0, refresh_s, preview, scripts = [] } = page;
   const stylesheet = layout === "layout" ? "paymentwindow.css" : "paymentwindow_redirect.css";
   // Uploaded templates name addresses as they would stand on the original's root.
   const base = is_uploaded ? '<base href="/">\n' : "";
@@ -118,16 +129,17 @@ ${body}
 }
 
 /** What a page is about comes first, for who hears its title or looks for a tab (WCAG 2.2, 2.4.2). */
-function headed(body: string, title: string): string {
+export function titleOf(body: string, title: string): string {
   const [, after = ""] = body.split("<h1>", 2);
   const heading = wordsOf(after.split("</h1>", 1)[0] ?? "");
-  return [heading, title].filter((part) => part !== "").join(" - ");
+  return [...new Set([heading, title])].filter((part) => part !== "").join(" - ");
 }
 
 type Shown = Pick<Page, "framed" | "origins" | "session_id" | "preview"> & {
   readonly is_uploaded: boolean;
-  /** Served by TLS, here or by a proxy. */
-  readonly secure: boolean;
+  /** The issuer's pages are shown in it. */
+  readonly frames: boolean;
+  readonly window_url: string;
 };
 
 /** The session tells whose page it was. */
@@ -135,25 +147,32 @@ const reportsPath = (session_id: string | null): string =>
   session_id === null ? "/csp-reports" : `/csp-reports/${session_id}`;
 const hsts_s = 63_072_000;
 
-/** What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. */
+/**
+ * What every page is served with. `style=""` is allowed where uploaded templates are shown: they carry it. A merchant's stylesheet
+ * can tell what is typed (`:valid`, `[value*=…]`) by what it loads: there nothing is loaded but files, which nobody hears of.
+ */
 export function pageHeaders({
   framed,
   origins = [],
   session_id,
   preview,
   is_uploaded,
-  secure,
+  frames,
+  window_url,
 }: Shown): Record<string, string> {
   const others = origins.map((origin) => ` ${origin}`).join("");
+  const files = is_uploaded ? `${window_url}/assets/` : "'self'";
+  const pictures = is_uploaded && session_id !== null ? `${files} ${window_url}/${session_id}/logo` : files;
+  const secure = window_url.startsWith("https:");
   const policy = [
     "default-src 'none'",
     `script-src ${preview === undefined ? "'self'" : "'none'"}`,
-    "style-src 'self'",
+    `style-src ${files}`,
     ...(is_uploaded ? ["style-src-attr 'unsafe-inline'"] : []),
-    "img-src 'self' data:",
-    "font-src 'self'",
+    `img-src ${pictures} data:`,
+    `font-src ${files}`,
     "connect-src 'self'",
-    `frame-src 'self'${others}`,
+    `frame-src ${frames ? `'self'${others}` : "'none'"}`,
     `form-action 'self'${others}`,
     `base-uri ${is_uploaded ? "'self'" : "'none'"}`,
     `frame-ancestors ${preview?.framed_by ?? (framed === true ? "*" : framed ? "'self'" : "'none'")}`,
@@ -176,11 +195,13 @@ export function pageHeaders({
 
 export async function answerWith(services: Services, page: Page): Promise<Answer> {
   const body = await htmlOf(services, page);
-  const { framed, origins, session_id, preview, branding, status } = page;
-  const secure = services.addresses.window_url.startsWith("https:");
+  const { framed, origins, session_id, preview, branding, status, name } = page;
+  const { window_url } = services.addresses;
+  const is_uploaded = branding.uploaded !== null;
+  const frames = name.startsWith("form/3ds_");
   return {
     status,
-    headers: pageHeaders({ framed, origins, session_id, preview, is_uploaded: branding.uploaded !== null, secure }),
+    headers: pageHeaders({ framed, origins, session_id, preview, is_uploaded, frames, window_url }),
     body,
   };
 }

@@ -55,6 +55,8 @@ export async function previewPage(services: Services, token: string, language: s
       price: preview.transaction_type === "card" ? "" : price(amount, "DKK", shown_in),
       "show_cancel?": open_pages.includes(preview.page),
       ...(name === "form" ? {} : { alternative_payment_methods: [] }),
+      // Shoppers choose where no card is taken: else there is the form, and the others stand below it.
+      ...(name === "selector" && { payment_methods: sample_model.alternative_payment_methods }),
       ...{ error, error_message: null, retry: name === "error", method_url: null, resurs_methods: [] },
       ...{ "invalid_dob?": false, "invalid_iban?": false, "invalid_bah?": false, "undo_payment_method?": false },
     },

@@ -146,9 +146,16 @@ export function obstacleScreen(services: Services, visit: Visit, obstacle: Obsta
       ...nothing_more,
       error: obstacle,
       redirect_url: continue_url ?? "",
-      link_url: obstacle === "payment_link_changed" ? startOverUrl(services, visit) : continue_url,
+      link_url: wayOn(services, visit, obstacle),
     },
   });
+}
+
+/** Nobody is sent to the page of those who have paid but who has. */
+function wayOn(services: Services, visit: Visit, obstacle: Obstacle): string | null {
+  const { cancel_url, continue_url } = visit.terms;
+  if (obstacle === "payment_link_changed") return startOverUrl(services, visit);
+  return obstacle === "already_paid" ? continue_url : obstacle === "cancelled_by_shop" ? cancel_url : null;
 }
 
 /** Asks once; who has said yes goes back to the shop. Nothing is undone by it: until it is paid the link stays good. */

@@ -30,7 +30,7 @@ import { type Answer, seeOther } from "./page.ts";
 import { languageIn, plainPage } from "./plain.ts";
 import { previewPage } from "./preview.ts";
 import { here } from "./screens.ts";
-import { processStep, type Step, steps } from "./steps.ts";
+import { isLooking, processStep, type Step, steps } from "./steps.ts";
 import { languageNamed } from "./texts.ts";
 import { obstacleOf, type Visit, visiting, visitOf } from "./visit.ts";
 
@@ -150,8 +150,9 @@ export function createWindow(options: Options): FastifyInstance {
   }
 
   const step =
-    ({ go, while_open = true }: Step): Handler =>
-    (request) => {
+    ({ go, only_tells = false, while_open = true }: Step): Handler =>
+    async (request) => {
+      if (!only_tells && (isLooking(request) || request.method === "HEAD")) return { ...nothing, status: 503 };
       const { session = "" } = request.params as { session?: string };
       return visited(request, session, async (visit) => {
         const goes = !while_open || obstacleOf(services, visit) === null;

@@ -39,6 +39,8 @@ export type Step = {
   /** Below the session. */
   readonly path: string;
   readonly go: (services: Services, visit: Visit, request: FastifyRequest, params?: Params) => Promise<Answer>;
+  /** Whoever asks for it, nothing is done. */
+  readonly only_tells?: boolean;
   /** Does it need a link that can still be paid? True unless it is said. */
   readonly while_open?: boolean;
 };
@@ -154,14 +156,16 @@ function typing({ clock }: Services, visit: Visit, card: CardInput): Next | null
   return "problems" in typed ? { kind: "problems", problems: typed.problems } : null;
 }
 
-// Nobody asked for what a browser fetches ahead.
-const isFetchedAhead = ({ headers }: FastifyRequest): boolean =>
-  /prefetch|prerender/.test(`${headers["sec-purpose"] ?? ""} ${headers.purpose ?? ""}`);
+/**
+ * Nobody asked for what a browser fetches ahead, or loads as a page's picture: with that a merchant's template could do
+ * something by being looked at (Fetch Metadata Request Headers; browsers that do not tell have the policy of page.ts).
+ */
+export const isLooking = ({ headers }: FastifyRequest): boolean =>
+  /prefetch|prerender/.test(`${headers["sec-purpose"] ?? ""} ${headers.purpose ?? ""}`) ||
+  !/^(document|i?frame|empty)$/.test(String(headers["sec-fetch-dest"] ?? "document"));
 
 async function methodStep(services: Services, visit: Visit, request: FastifyRequest): Promise<Answer> {
   const { name = "" } = request.params as { name?: string };
-  if (isFetchedAhead(request) || request.method === "HEAD")
-    return { status: 503, headers: { "Cache-Control": "no-store" }, body: "" };
   if (name === "creditcard" || !isOffered(services, visit, name)) return undoStep(services, visit);
   if (!asks_first.has(name)) return toProvider(services, visit, name, {});
   const session = await changeSession(services, visit.session, { method: name });
@@ -310,14 +314,14 @@ async function resultStep(services: Services, visit: Visit): Promise<Answer> {
 }
 
 export const steps: readonly Step[] = [
-  { method: "GET", path: "", go: hereStep, while_open: false },
+  { method: "GET", path: "", go: hereStep, only_tells: true, while_open: false },
   { method: "POST", path: "/pay", go: payStep },
   { method: "POST", path: "/process", go: processStep },
   { method: "GET", path: "/payment-method/:name", go: methodStep },
   { method: "GET", path: "/payment-method-undo", go: undoStep },
   { method: "GET", path: "/cancel-payment", go: (s, v, r) => cancelScreen(s, v, text(queryOf(r), "sure") === "1") },
   { method: "GET", path: "/update-language", go: languageStep, while_open: false },
-  { method: "GET", path: "/state", go: stateStep, while_open: false },
+  { method: "GET", path: "/state", go: stateStep, only_tells: true, while_open: false },
   { method: "GET", path: "/return", go: returnStep, while_open: false },
   { method: "POST", path: "/return", go: returnStep, while_open: false },
   { method: "POST", path: "/3ds-auth", go: authStep },

@@ -89,6 +89,8 @@ export type Watched = {
   readonly requests: readonly string[];
   /** Fails for what pages did, since it was asked last, that no page may do. */
   readonly blameless: () => void;
+  /** One test's faults are not the next one's. */
+  readonly forget: () => void;
   readonly close: () => Promise<void>;
 };
 
@@ -132,6 +134,7 @@ export async function newShopper(
     page: await context.newPage(),
     requests,
     blameless: () => assert.deepEqual(complaints.splice(0), []),
+    forget: () => void complaints.splice(0),
     close: () => context.close(),
   };
 }

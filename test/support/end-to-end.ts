@@ -2,6 +2,7 @@
 // wrong. A file that imports this has them before its first test.
 
 import { after } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Page } from "playwright-core";
 import { startApp } from "./app.ts";
 import { newShopper, type ShopperOptions, startBrowser, type Watched } from "./browser.ts";
@@ -20,6 +21,7 @@ export const newcomer = (options: ShopperOptions = {}): Promise<Watched> =>
   newShopper(browser, { origins: [app.app.addresses.window_url, web.origin], ...options });
 
 const anybody = await newcomer();
+const late_ms = 50;
 
 /** With options in a browser of her own, else in the one of all. */
 export async function shopper(
@@ -29,8 +31,11 @@ export async function shopper(
   const watched = options === undefined ? anybody : await newcomer(options);
   try {
     await does(watched.page, watched);
+    // A browser tells of what happened a little later.
+    await sleep(late_ms);
     watched.blameless();
   } finally {
+    watched.forget();
     if (watched !== anybody) await watched.close();
   }
 }

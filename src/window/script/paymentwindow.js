@@ -82,19 +82,26 @@ function formatNumber(text) {
 }
 
 /**
- * `MM / YY`, from `3`, `1229`, `12/29` and `12/2029`. Where something was just deleted, no separator comes back.
+ * `MM / YY`, from `3`, `1229`, `12/29` and `12/2029`. Where something was just deleted, no separator comes back, and while a
+ * month is typed anew its year stays.
  * @param {string} text
- * @param {boolean} [deleted]
+ * @param {string} [how] as the browser calls it: `insertText`, `deleteContentBackward`, …
  */
-function formatExpiry(text, deleted = false) {
+function formatExpiry(text, how = "") {
+  const deleted = how.startsWith("delete");
   const [before = "", ...after] = text.split(/[/.-]/);
   let month = digitsOf(before);
   let year = digitsOf(after.join(""));
   if (month.length > 2) {
     year = month.slice(2) + year;
     month = month.slice(0, 2);
-  } else if (month.length === 1 && (month > "1" || after.length > 0) && !deleted) month = `0${month}`;
-  if (month.length < 2 || (deleted && year === "")) return month;
+  } else if (
+    month.length === 1 &&
+    !deleted &&
+    (month > "1" || (after.length > 0 && (how !== "insertText" || year === "")))
+  )
+    month = `0${month}`;
+  if (month.length < 2 ? year === "" : deleted && year === "") return month;
   // A year of four digits while it is typed; two are kept.
   if (/^20\d\d/.test(year)) year = year.slice(2, 4);
   else year = year.slice(0, year.startsWith("20") ? 3 : 2);
@@ -113,8 +120,12 @@ function expiryProblem(text, now) {
   return months_left < 0 ? "past" : null;
 }
 
-/** @param {number} seconds */
-const asClock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+/** `4:05`, `25:00:00`. @param {number} seconds */
+function asClock(seconds) {
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const [first = 0, ...others] = seconds < 3_600 ? parts.slice(1) : parts;
+  return [first, ...others.map((part) => String(part).padStart(2, "0"))].join(":");
+}
 
 /** Brands of which a card may be one more: their pictures stay lit. @type {Readonly<Record<string, readonly string[]>>} */
 const also = { "visa-dankort": ["visa", "dankort"], "visa-electron": ["visa"], "mastercard-debet": ["mastercard"] };
@@ -157,6 +168,13 @@ function field(name) {
 function input(id) {
   const found = document.getElementById(id);
   return found instanceof HTMLInputElement ? found : null;
+}
+
+/** @param {string} tag @param {(Node | string)[]} content */
+function made(tag, ...content) {
+  const element = document.createElement(tag);
+  element.append(...content);
+  return element;
 }
 
 /** @param {HTMLElement | null} element */
@@ -208,6 +226,7 @@ function cards() {
     ...["expiration", "expiration-month", "expiration-year", "cvd", "cardholder"].map(input),
   ].filter((one) => one !== null);
   const brand_selector = document.getElementById("brand-selector");
+  const wrong_summary = document.getElementById("wrong-summary");
   const fee_field = document.getElementById("fee-field");
   const totals = all("#total-field, [data-total]");
   const texts_before = new Map([fee_field, ...totals].map((one) => [one, one?.textContent ?? ""]));
@@ -219,17 +238,16 @@ function cards() {
   let controller = new AbortController();
 
   for (const one of fields) {
-    let deleted = false;
     one.addEventListener("input", (event) => {
-      deleted = event instanceof InputEvent && event.inputType.startsWith("delete");
-      format(one, deleted);
+      const how = event instanceof InputEvent ? event.inputType : "";
+      format(one, how);
       mark(one);
       if (one.value === "" || problemOf(one) === null) tell(one, null);
       if (one === number) numberChanged();
-      if (!deleted && event.isTrusted) jump(one);
+      if (!how.startsWith("delete") && event.isTrusted) jump(one);
     });
     // Left: now it can be said what is wrong. An empty field is told of when the form is sent.
-    one.addEventListener("change", () => format(one, false));
+    one.addEventListener("change", () => format(one));
     one.addEventListener("blur", () => {
       if (one.value.trim() !== "") tell(one, problemOf(one));
     });
@@ -246,16 +264,17 @@ function cards() {
       // Where the page has no words for it, the server has.
       return problem !== null && messageOf(one, problem) !== undefined;
     });
+    summarize(wrong);
     if (wrong.length === 0) return;
     event.preventDefault();
-    wrong[0]?.focus();
+    if (!isShown(wrong_summary)) wrong[0]?.focus();
   });
   // The browser's own checks would speak first, in its own words.
   if (number.form !== null) number.form.noValidate = true;
 
   // What the server or the browser has filled in.
   for (const one of fields) {
-    if (one.value !== "") format(one, false);
+    if (one.value !== "") format(one);
     if (one.getAttribute("aria-invalid") !== "true") mark(one);
   }
   numberChanged();
@@ -298,6 +317,22 @@ function cards() {
     if (place !== null && place.textContent !== message) place.textContent = message;
   }
 
+  /** All that is wrong in one place, in place of what the server has said there. @param {readonly HTMLInputElement[]} wrong */
+  function summarize(wrong) {
+    if (wrong_summary === null) return;
+    const title = made("p", made("strong", wrong_summary.dataset.title ?? ""));
+    const items = wrong.map((one) => {
+      const link = made("a", messageOf(one, problemOf(one) ?? "") ?? "");
+      link.setAttribute("href", `#${one.id}`);
+      return made("li", link);
+    });
+    wrong_summary.replaceChildren(title, made("ul", ...items));
+    show(wrong_summary, wrong.length > 0);
+    if (wrong.length === 0) return;
+    show(document.getElementById("error-summary"), false);
+    wrong_summary.focus();
+  }
+
   /** Marks what is right; what is wrong is told when the field is left. @param {HTMLInputElement} one */
   function mark(one) {
     const right = one.value.trim() !== "" && problemOf(one) === null;
@@ -313,9 +348,9 @@ function cards() {
     }
   }
 
-  /** @param {HTMLInputElement} one @param {boolean} deleted */
-  function format(one, deleted) {
-    const formatted = formattedOf(one, deleted);
+  /** @param {HTMLInputElement} one @param {string} [how] */
+  function format(one, how = "") {
+    const formatted = formattedOf(one, how);
     if (formatted === null || formatted === one.value) return;
     const caret = one.selectionStart ?? one.value.length;
     const at_end = caret >= one.value.length;
@@ -326,13 +361,15 @@ function cards() {
     for (let seen = 0; !at_end && seen < digits_before && place < formatted.length; place += 1) {
       if (/\d/.test(formatted[place] ?? "")) seen += 1;
     }
+    // A blank that was deleted is there again: the next time it is the digit behind it.
+    while (how === "deleteContentForward" && /\D/.test(formatted[place] ?? "")) place += 1;
     one.setSelectionRange(place, place);
   }
 
-  /** @param {HTMLInputElement} one @param {boolean} deleted @returns {string | null} */
-  function formattedOf(one, deleted) {
+  /** @param {HTMLInputElement} one @param {string} how @returns {string | null} */
+  function formattedOf(one, how) {
     if (one.id === "cardnumber") return formatNumber(one.value);
-    if (one.id === "expiration") return formatExpiry(one.value, deleted);
+    if (one.id === "expiration") return formatExpiry(one.value, how);
     const mask = one.dataset.mask ?? (one.id === "cvd" ? "9999" : "");
     if (mask === "#") return formatNumber(one.value);
     if (/^9+$/.test(mask)) return digitsOf(one.value).slice(0, mask.length);
@@ -465,8 +502,11 @@ const announced_s = 60;
 function countdown() {
   const clock = document.getElementById("time_left");
   if (clock === null) return;
-  const [seconds = "", minutes = "0"] = (clock.dataset.seconds ?? clock.textContent ?? "").trim().split(":").reverse();
-  const left = Number(minutes) * 60 + Number(seconds);
+  const [seconds = "", minutes = "0", hours = "0"] = (clock.dataset.seconds ?? clock.textContent ?? "")
+    .trim()
+    .split(":")
+    .reverse();
+  const left = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   // Over already: the page says so, and asking for it again would end nowhere.
   if (!Number.isFinite(left) || seconds === "" || left <= 0) return;
   const end_ms = Date.now() + left * 1_000;
@@ -624,7 +664,7 @@ function guardForms() {
 
 /** Focus goes to what stands in the way of paying. */
 function summary() {
-  const alert = document.querySelector('#error-summary, [role="alert"][tabindex="-1"]');
+  const alert = document.querySelector('#error-summary, [role="alert"][tabindex="-1"]:not([hidden])');
   if (alert instanceof HTMLElement) alert.focus();
 }
 
