@@ -113,11 +113,17 @@ describe("a receiver", () => {
     await eventually(async () => receiver.of(id).length >= 1);
     await new Promise((done) => setTimeout(done, 700));
     assert.deepEqual(receiver.of(id).map(lastOperation), ["authorize 20000"], "the capture's waits behind it");
-    for (const seconds of [61, 121]) {
-      const before_ = receiver.of(id).length;
+    // From when an attempt is noted the next one's time runs.
+    const noted = (attempts: number) =>
+      eventually(async () => {
+        const { body } = await shop.call("GET", `/callbacks?resource_type=Payment&resource_id=${id}`);
+        return body.some((callback: { attempts: number }) => callback.attempts === attempts);
+      }, `attempt ${attempts}`);
+    for (const [at, seconds] of [61, 121].entries()) {
+      await noted(at + 1);
       app.advance(seconds);
-      await eventually(async () => receiver.of(id).length > before_);
     }
+    await noted(3);
     receiver.status = () => 200;
     app.advance(301);
     await eventually(async () => receiver.of(id).length >= 5, "all of them");

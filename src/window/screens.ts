@@ -134,19 +134,20 @@ const nothing_more = { "show_cancel?": false, alternative_payment_methods: [], "
 
 export function obstacleScreen(services: Services, visit: Visit, obstacle: Obstacle): Promise<Answer> {
   const status = statuses[obstacle] ?? 200;
-  const { cancel_url, continue_url } = visit.terms;
+  const { cancel_url } = visit.terms;
   if (obstacle === "deadline")
     return screen(services, visit, {
       ...{ name: "deadline", status, leave: cancel_url, leave_after_s: reading_s },
       model: { ...nothing_more, "deadline?": false, redirect_url: cancel_url ?? "" },
     });
+  const way_on = wayOn(services, visit, obstacle);
   return screen(services, visit, {
     ...{ name: "error", status },
     model: {
       ...nothing_more,
       error: obstacle,
-      redirect_url: continue_url ?? "",
-      link_url: wayOn(services, visit, obstacle),
+      redirect_url: way_on ?? "",
+      link_url: way_on,
     },
   });
 }
