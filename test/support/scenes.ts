@@ -119,6 +119,7 @@ export const scenes = {
     await stage.page.fill("#expiration", "1320");
     await stage.page.fill("#cvd", "1");
     await payButton(stage.page).click();
+    await stage.page.waitForSelector("#wrong-summary:visible");
   },
   "form, wrong at the server": async (stage) => {
     await opened(stage);

@@ -248,7 +248,9 @@ function cards() {
     });
     // Left: now it can be said what is wrong. An empty field is told of when the form is sent.
     one.addEventListener("change", () => format(one));
-    one.addEventListener("blur", () => {
+    one.addEventListener("blur", ({ relatedTarget: next }) => {
+      // The button would move away under the finger, and is about to tell all that is wrong.
+      if (next instanceof HTMLButtonElement && next.form === one.form) return;
       if (one.value.trim() !== "") tell(one, problemOf(one));
     });
   }
