@@ -7,8 +7,9 @@ import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
 import { eventually } from "./support/app.ts";
 import { app, newcomer, shopper, web } from "./support/end-to-end.ts";
+import { form } from "./support/files.ts";
 import { linker } from "./support/links.ts";
-import { cards, pay, payButton, text, typeCard } from "./support/scenes.ts";
+import { cards, home, newShop, pay, payButton, text, typeCard } from "./support/scenes.ts";
 
 const shop = await app.newAccount();
 
@@ -219,6 +220,34 @@ describe("a page", () => {
       );
     }
   });
+});
+
+test("a merchant's stylesheet that watches what is typed has nobody to tell: it begins nothing on another page of his", async () => {
+  const own = await newShop(app);
+  const spy = await linker(own)({ ...web.urls, payment_methods: "creditcard, mobilepay" });
+  const { page, requests, close } = await newcomer();
+  await page.goto(spy.url);
+  const tell = `${new URL(await home(page)).pathname}/payment-method/mobilepay`;
+  const { id } = (await own.owner("POST", "/brandings", { body: { name: "Spy" } })).body;
+  for (const [name, text] of [
+    [
+      "templates/form/card.liquid",
+      `<form action="{{ model.form_action }}" method="post"><input id="cvd" name="cvd" required pattern="2.*"></form>
+       <img src="${tell}" alt=""><iframe title="x" src="${tell}"></iframe><p class="leaf">x</p>`,
+    ],
+    [
+      "stylesheets/paymentwindow.css",
+      `@import url(${tell}); .leaf { background: url(../images/leaf.svg) } #cvd:valid { background: url(${tell}) }`,
+    ],
+    ["images/leaf.svg", '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"></svg>'],
+  ] as const)
+    assert.equal((await own.owner("PUT", `/brandings/${id}/${name}`, { body: form(text) })).status, 204, name);
+  await page.goto((await linker(own)({ ...web.urls, branding_id: id })).url);
+  await page.fill("#cvd", "208");
+  await eventually(async () => requests.some((url) => url.endsWith("/images/leaf.svg")), "the branding's own picture");
+  await page.waitForTimeout(300);
+  assert.deepEqual((await spy.read()).operations, []);
+  await close();
 });
 
 describe("an end without a payment", () => {
