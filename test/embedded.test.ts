@@ -144,7 +144,7 @@ test("the first start creates the database, the second finds what was stored, in
   await ask(first.url, "CREATE TABLE kept AS SELECT 42 AS answer");
   await first.stop();
   await first.stop();
-  assert.equal(isAlive(first.pid), false);
+  await untilGone(first.pid);
 
   const second = await begin(data_dir);
   assert.deepEqual([second.first_start, second.adopted], [false, false]);
@@ -193,7 +193,7 @@ test("a database left running by kill -9 of its owner is adopted, and stopped by
   assert.deepEqual([server.adopted, server.first_start, server.pid], [true, false, owner.pid]);
   assert.equal(await ask(server.url, "SELECT 1"), 1);
   await server.stop();
-  assert.equal(isAlive(owner.pid), false);
+  await untilGone(owner.pid);
 });
 
 test("a second process uses the same database, and leaves it to its owner when it stops", async () => {
@@ -205,7 +205,7 @@ test("a second process uses the same database, and leaves it to its owner when i
   assert.equal(await ask(guest.url, "SELECT 1"), 1);
   owner.process.stdin?.end();
   assert.equal(await endOf(owner), 0);
-  assert.equal(isAlive(owner.pid), false);
+  await untilGone(owner.pid);
 });
 
 test("what was committed survives kill -9 of CoolPay and database together", async () => {
@@ -245,7 +245,7 @@ test("four processes that start at once share one database", async () => {
   assert.equal(all.filter(({ adopted }) => !adopted).length, 1);
   for (const { process: child } of all) child.stdin?.end();
   assert.deepEqual(await Promise.all(all.map(endOf)), [0, 0, 0, 0]);
-  assert.equal(isAlive(all[0]?.pid ?? 0), false);
+  await untilGone(all[0]?.pid ?? 0);
 });
 
 test("a creation that was killed half-way leaves nothing behind", async () => {
