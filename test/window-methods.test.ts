@@ -82,6 +82,13 @@ describe("methods", () => {
     assert.deepEqual([known.brand, known.brands, known.accepted], ["visa-dankort", ["visa", "dankort"], true]);
     assert.equal(((await ask("1000070000000001")) as { accepted: boolean }).accepted, false);
     assert.equal(((await ask("4")) as { brand: null }).brand, null);
+    const half = new URLSearchParams({ cardnumber: "1000000000000008", cvd: "2" });
+    const asked = await fetch(new URL(`/${sid}/card`, page.url), { method: "POST", body: half });
+    assert.equal(
+      ((await asked.json()) as { accepted: boolean }).accepted,
+      true,
+      "half a CVD says nothing against a card",
+    );
   });
 
   test("the shopper's own wish for 3-D Secure counts", async () => {

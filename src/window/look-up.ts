@@ -34,7 +34,9 @@ const nothing: LookedUp = {
 };
 
 export async function lookUp(services: Services, visit: Visit, params: Params): Promise<LookedUp> {
-  const { card } = readCardForm({ cardnumber: params.cardnumber, cvd: params.cvd, brand: params.brand });
+  const { cardnumber, brand: chosen, cvd } = params;
+  // Half of a CVD may stand there while the number is whole already: that says nothing against the card.
+  const { card } = readCardForm({ cardnumber, brand: chosen, ...(/^\d{3,4}$/.test(String(cvd)) && { cvd }) });
   const typed = checkTyped({ ...card, expiration: any_expiration }, { now: services.clock.now(), cvd_needed: false });
   if ("problems" in typed) return nothing;
   const { brand } = typed;

@@ -420,7 +420,8 @@ function cards() {
     const cardnumber = digitsOf(number.value);
     if (!isCardNumber(cardnumber)) return;
     // A real one is nobody's business before the form is sent.
-    const cvd = testBrand(cardnumber) === null ? "" : (input("cvd")?.value ?? "");
+    const typed_cvd = input("cvd")?.value ?? "";
+    const cvd = testBrand(cardnumber) !== null && /^\d{3,4}$/.test(typed_cvd) ? typed_cvd : "";
     /** @type {HTMLInputElement | null} */
     const chosen = document.querySelector('input[name="brand"]:checked');
     const brand = chosen !== null && isShown(brand_selector) ? chosen.value : "";
