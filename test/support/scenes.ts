@@ -214,7 +214,9 @@ export const play = (name: SceneName, stage: Stage): Promise<unknown> => scenes[
 async function guarded(stage: Stage, declines: number): Promise<void> {
   const shop = await newShop(stage.app);
   const made = await opened({ ...stage, shop });
-  await declinedBefore(stage.app, { account_id: shop.id, id: made.id }, declines);
+  // In a minute: however long the page takes to come, the wait is not over.
+  const at = new Date(stage.app.services.clock.now().getTime() + 60_000);
+  await declinedBefore(stage.app, { account_id: shop.id, id: made.id }, declines, at);
   await pay(stage.page);
   await stage.page.waitForSelector("#error-summary");
 }
@@ -227,11 +229,13 @@ export async function declinedBefore(
   { services }: TestApp,
   { account_id, id }: { readonly account_id: number; readonly id: number },
   declines: number,
+  at = services.clock.now(),
 ): Promise<void> {
+  const then = { ...services, clock: { ...services.clock, now: () => at } };
   const transaction = await find(services, { account_id, type: "Payment", id });
   const declined = { type: "authorize", pending: false, status_code: "40000" } as Operation;
   for (let count = 0; count < declines; count += 1)
-    await attemptEnded(services, { transaction, address: here, card_number: cards.declined }, declined);
+    await attemptEnded(then, { transaction, address: here, card_number: cards.declined }, declined);
 }
 
 /** Sends the form past the script, as a browser without one would. */
