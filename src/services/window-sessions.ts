@@ -11,7 +11,6 @@ import {
   changeWindowSession,
   giveTurnBack,
   insertWindowSession,
-  isBusy,
   takeTurn,
   type WindowSession,
   windowSession,
@@ -92,7 +91,7 @@ export const changeSession = async (
 export async function inTurn<T>({ pool }: Services, session: WindowSession, work: () => Promise<T>): Promise<T | null> {
   if (!(await takeTurn(pool, session, turn_ms))) {
     const deadline = performance.now() + turn_ms;
-    while ((await isBusy(pool, session)) && performance.now() < deadline) await sleep(turn_check_ms);
+    while ((await windowSession(pool, session))?.busy && performance.now() < deadline) await sleep(turn_check_ms);
     return null;
   }
   try {

@@ -100,15 +100,6 @@ export async function giveTurnBack(pool: pg.Pool, { bucket, id }: Key): Promise<
   });
 }
 
-export async function isBusy(pool: pg.Pool, { bucket, id }: Key): Promise<boolean> {
-  const { rows } = await pool.query<{ busy: boolean }>({
-    name: "is_window_busy",
-    text: "SELECT busy_until > now() AS busy FROM window_sessions WHERE bucket = $1 AND id = $2",
-    values: [bucket, id],
-  });
-  return rows[0]?.busy === true;
-}
-
 export async function forgetWindowSessions(pool: pg.Pool, now: Date): Promise<void> {
   await pool.query("DELETE FROM window_sessions WHERE expires_at <= $1", [now]);
   await pool.query(
